@@ -1,0 +1,149 @@
+"""What the bank reports and nobody edits: activities, balance snapshots, holdings, grade reports; and the intakes they came by.
+
+All are hot tables (ledger.md §6): `member_id` leads every key, no foreign keys, inserted once. `booked_on` is
+max(occurred_on, first open business date on arrival); the close of D takes exactly the facts booked on D.
+"""
+
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Source(models.Model):
+    """A system of the bank that reports facts."""
+
+    id = models.SmallAutoField(primary_key=True)
+    code = models.CharField(_("code"), max_length=40, unique=True)
+
+    class Meta:
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Activity(models.Model):
+    """Something a member did, once per (member, source, external id); `amount_minor` may be absent, as for a log-in."""
+
+    class Direction(models.TextChoices):
+        DEBIT = "debit", _("debit")
+        CREDIT = "credit", _("credit")
+        NONE = "", _("none")
+
+    pk = models.CompositePrimaryKey("member_id", "source_id", "external_id")
+    member_id = models.BigIntegerField(_("member"))
+    source_id = models.SmallIntegerField(_("source"))
+    external_id = models.CharField(_("external id"), max_length=80)
+    account_id = models.BigIntegerField(_("account"), null=True)
+    direction = models.CharField(_("direction"), max_length=6, choices=Direction, blank=True)
+    kind = models.CharField(_("kind"), max_length=40)
+    purpose = models.CharField(_("purpose"), max_length=40, blank=True)
+    amount_minor = models.BigIntegerField(_("amount"), null=True)
+    currency = models.CharField(_("currency"), max_length=3)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    occurred_on = models.DateField(_("occurred on"))
+    booked_on = models.DateField(_("booked on"))
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
+    channel = models.CharField(_("channel"), max_length=40, blank=True)
+    merchant_category = models.CharField(_("merchant category"), max_length=40, blank=True)
+    product = models.CharField(_("product"), max_length=40, blank=True)
+    branch = models.CharField(_("branch"), max_length=20, blank=True)
+    attributes = models.JSONField(_("attributes"), default=dict)
+    earned_at_once = models.BooleanField(_("earned at once"), default=False, help_text=_("Taken on line; the night does not earn on it again."))
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activities")
+        constraints = [
+            models.CheckConstraint(condition=Q(direction__in=["", "debit", "credit"]), name="activity_direction_known"),
+            models.CheckConstraint(
+                condition=Q(amount_minor__isnull=True) | Q(amount_minor__range=(0, 10**14)), name="activity_amount_in_range"
+            ),
+            models.CheckConstraint(condition=Q(booked_on__gte=models.F("occurred_on")), name="activity_booked_when_it_happened_or_later"),
+        ]
+        indexes = [BrinIndex(fields=["booked_on"], name="activity_booked", pages_per_range=16)]
+
+
+class BalanceSnapshot(models.Model):
+    """The end-of-day balance of an account; a later revision of a day corrects the earlier ones, which stay."""
+
+    pk = models.CompositePrimaryKey("member_id", "account_id", "day", "revision")
+    member_id = models.BigIntegerField(_("member"))
+    account_id = models.BigIntegerField(_("account"))
+    day = models.DateField(_("day"))
+    revision = models.SmallIntegerField(_("revision"), default=1)
+    amount_minor = models.BigIntegerField(_("amount"))
+    booked_on = models.DateField(_("booked on"))
+    source_id = models.SmallIntegerField(_("source"))
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("balance snapshot")
+        verbose_name_plural = _("balance snapshots")
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_minor__range=(-(10**14), 10**14)), name="snapshot_amount_in_range"),
+            models.CheckConstraint(condition=Q(booked_on__gte=models.F("day")), name="snapshot_booked_on_its_day_or_later"),
+        ]
+        indexes = [BrinIndex(fields=["booked_on"], name="snapshot_booked", pages_per_range=16)]
+
+
+class Holding(models.Model):
+    """A product a member holds from `opened_on` until `closed_on` (exclusive); a later revision corrects."""
+
+    pk = models.CompositePrimaryKey("member_id", "source_id", "external_id", "revision")
+    member_id = models.BigIntegerField(_("member"))
+    source_id = models.SmallIntegerField(_("source"))
+    external_id = models.CharField(_("external id"), max_length=80)
+    revision = models.SmallIntegerField(_("revision"), default=1)
+    product = models.CharField(_("product"), max_length=40)
+    opened_on = models.DateField(_("opened on"))
+    closed_on = models.DateField(_("closed on"), null=True)
+    booked_on = models.DateField(_("booked on"))
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("holding")
+        verbose_name_plural = _("holdings")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(closed_on__isnull=True) | Q(closed_on__gte=models.F("opened_on")), name="holding_closes_after_it_opens"
+            )
+        ]
+        indexes = [BrinIndex(fields=["booked_on"], name="holding_booked", pages_per_range=16)]
+
+
+class GradeReport(models.Model):
+    """A member's credit grade as reported for a day, on the bank's ordered scale (higher is better)."""
+
+    pk = models.CompositePrimaryKey("member_id", "day", "revision")
+    member_id = models.BigIntegerField(_("member"))
+    day = models.DateField(_("day"))
+    revision = models.SmallIntegerField(_("revision"), default=1)
+    grade = models.SmallIntegerField(_("credit grade"))
+    booked_on = models.DateField(_("booked on"))
+    source_id = models.SmallIntegerField(_("source"))
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("grade report")
+        verbose_name_plural = _("grade reports")
+        indexes = [BrinIndex(fields=["booked_on"], name="grade_booked", pages_per_range=16)]
+
+
+class Intake(models.Model):
+    """One delivery of facts, by file or API: what came, what was taken, what was refused."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="intakes", verbose_name=_("source"))
+    profile = models.CharField(_("profile"), max_length=80)
+    started_at = models.DateTimeField(_("started at"))
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    counts = models.JSONField(_("counts"), default=dict)
+
+    class Meta:
+        verbose_name = _("intake")
+        verbose_name_plural = _("intakes")
+
+    def __str__(self) -> str:
+        return f"{self.profile} {self.started_at:%Y-%m-%d %H:%M}"

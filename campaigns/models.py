@@ -1,0 +1,87 @@
+"""What an activity earns: the base rule is the campaign that is always on."""
+
+from decimal import Decimal
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from foundation.translating import translated
+from points.models import PointCurrency
+from tiers.models import Programme
+
+
+def words(verbose_name) -> ArrayField:
+    """Return a field that holds code words of the bank; empty is no condition."""
+    return ArrayField(models.CharField(max_length=40), default=list, blank=True, verbose_name=verbose_name)
+
+
+class EarningRule(models.Model):
+    """A rule by which activities earn; what it says stands in its versions."""
+
+    code = models.CharField(_("code"), max_length=40, unique=True)
+    names = models.JSONField(_("names"))
+
+    class Meta:
+        verbose_name = _("earning rule")
+        verbose_name_plural = _("earning rules")
+
+    def __str__(self) -> str:
+        return translated(self.names)
+
+
+class EarningRuleVersion(models.Model):
+    """An immutable numbered version of an earning rule, for activities that occurred from a date until the next one's.
+
+    It takes an activity whose field is in every non-empty `…_in` and in no `…_out`, with at least `minimum_amount_minor`.
+    Points = floor(rate × amount in units of money, or × 1 where `per` is activity, × multiplier), then the cap.
+    """
+
+    class Per(models.TextChoices):
+        AMOUNT = "amount", _("unit of money")
+        ACTIVITY = "activity", _("activity")
+
+    rule = models.ForeignKey(EarningRule, on_delete=models.PROTECT, related_name="versions", verbose_name=_("earning rule"))
+    number = models.PositiveIntegerField(_("number"))
+    in_force_from = models.DateField(_("in force from"))
+    direction = models.CharField(_("direction"), max_length=6, blank=True)
+    kinds_in, kinds_out = words(_("kinds in")), words(_("kinds out"))
+    purposes_in, purposes_out = words(_("purposes in")), words(_("purposes out"))
+    products_in, products_out = words(_("products in")), words(_("products out"))
+    channels_in, channels_out = words(_("channels in")), words(_("channels out"))
+    merchant_categories_in, merchant_categories_out = words(_("merchant categories in")), words(_("merchant categories out"))
+    minimum_amount_minor = models.BigIntegerField(_("minimum amount"), default=0)
+    per = models.CharField(_("per"), max_length=8, choices=Per, default=Per.AMOUNT)
+    reward_currency = models.ForeignKey(PointCurrency, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("reward points"))
+    reward_rate = models.DecimalField(_("reward rate"), max_digits=14, decimal_places=6, default=Decimal(0))
+    growth_currency = models.ForeignKey(PointCurrency, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("growth points"))
+    growth_rate = models.DecimalField(_("growth rate"), max_digits=14, decimal_places=6, default=Decimal(0))
+    multiplies_reward = models.BooleanField(_("tier multiplies reward points"), default=True)
+    multiplies_growth = models.BooleanField(_("tier multiplies growth points"), default=False)
+    programmes = models.ManyToManyField(
+        Programme, blank=True, related_name="+", verbose_name=_("programmes that multiply"), help_text=_("None: the main one.")
+    )
+    cap_per_activity = models.BigIntegerField(_("cap per activity"), null=True, blank=True, help_text=_("In points, for each currency."))
+    pending_days = models.PositiveSmallIntegerField(_("pending days"), default=0)
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("earning rule version")
+        verbose_name_plural = _("earning rule versions")
+        constraints = [
+            models.UniqueConstraint(fields=["rule", "number"], name="one_rule_version_per_number"),
+            models.UniqueConstraint(fields=["rule", "in_force_from"], name="one_rule_version_per_start"),
+            models.CheckConstraint(condition=Q(reward_rate__gte=0) & Q(growth_rate__gte=0), name="earning_rates_not_negative"),
+            models.CheckConstraint(
+                condition=(Q(reward_currency__isnull=True) | Q(reward_rate__gt=0)) & (Q(reward_currency__isnull=False) | Q(reward_rate=0)),
+                name="reward_rate_has_its_currency",
+            ),
+            models.CheckConstraint(
+                condition=(Q(growth_currency__isnull=True) | Q(growth_rate__gt=0)) & (Q(growth_currency__isnull=False) | Q(growth_rate=0)),
+                name="growth_rate_has_its_currency",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.number}"

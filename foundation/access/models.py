@@ -1,0 +1,82 @@
+"""Who may see and do what: users, the branch tree, and staff's postings in it."""
+
+from typing import Self
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from foundation.translating import translated
+
+
+class Role(models.TextChoices):
+    TELLER = "teller", _("teller")
+    PROGRAMME_MANAGER = "programme_manager", _("programme manager")
+    COMPLIANCE = "compliance", _("risk and compliance")
+    IT = "it", _("IT")
+
+
+class Branch(models.Model):
+    """A branch in the bank's tree; `path` is the ids from the root, each ended by a slash, so that a subtree is a prefix."""
+
+    code = models.CharField(_("code"), max_length=20, unique=True)
+    names = models.JSONField(_("names"), help_text=_("One per language: en, zh-hans, zh-hant."))
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children", verbose_name=_("parent"))
+    path = models.CharField(_("path"), max_length=200, unique=True)
+
+    class Meta:
+        verbose_name = _("branch")
+        verbose_name_plural = _("branches")
+
+    def __str__(self) -> str:
+        return f"{self.code} {translated(self.names)}"
+
+
+class User(AbstractUser):
+    """Anyone who signs in: staff (an employee number, postings) or a member (the members app points here)."""
+
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+    full_name = models.CharField(_("full name"), max_length=80, blank=True)
+    employee_number = models.CharField(_("employee number"), max_length=20, null=True, blank=True)
+
+    REQUIRED_FIELDS = ["full_name"]
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+
+    def get_full_name(self) -> str:
+        return self.full_name or self.username
+
+
+class PostingQuerySet(models.QuerySet["StaffPosting"]):
+    def on(self, day) -> Self:
+        """Keep the postings that hold on the date `day`."""
+        return self.filter(Q(starts_on__lte=day) & (Q(ends_on__isnull=True) | Q(ends_on__gt=day)))
+
+
+class StaffPosting(models.Model):
+    """A user's role in a branch and everything under it, from a date until a date (exclusive; open end NULL)."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="postings", verbose_name=_("user"))
+    branch = models.ForeignKey(Branch, on_delete=models.PROTECT, related_name="postings", verbose_name=_("branch"))
+    role = models.CharField(_("role"), max_length=20, choices=Role)
+    starts_on = models.DateField(_("starts on"))
+    ends_on = models.DateField(_("ends on"), null=True, blank=True)
+
+    objects = PostingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("staff posting")
+        verbose_name_plural = _("staff postings")
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_on__isnull=True) | Q(ends_on__gt=F("starts_on")), name="posting_ends_after_its_start"),
+            models.UniqueConstraint(fields=["user", "branch", "role", "starts_on"], name="one_posting_per_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.get_role_display()} {self.branch}"
+
+

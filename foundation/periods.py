@@ -1,0 +1,16 @@
+"""Calendar arithmetic of the bank: months are clipped to their length, never chained."""
+
+import calendar
+import datetime
+
+
+def add_months(day: datetime.date, months: int) -> datetime.date:
+    """Return `day` moved by `months` (negative: back), clipped to the length of the month reached."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    return datetime.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def month_end(day: datetime.date) -> datetime.date:
+    """Return the last day of the month of `day`."""
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])

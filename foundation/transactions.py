@@ -1,0 +1,40 @@
+"""Honest transactions: the edge opens one with `commit`, a verb only asserts that it stands in one."""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import OperationalError, connection, transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# 40001 serialization_failure, 40P01 deadlock_detected: the database asks for the same thing once more.
+RETRIED = {"40001", "40P01"}
+TRIES = 5
+
+
+def in_transaction(verb: Callable[P, R]) -> Callable[P, R]:
+    """Mark a verb that writes: called outside a transaction, it raises RuntimeError before its first line."""
+
+    @functools.wraps(verb)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not connection.in_atomic_block:
+            raise RuntimeError(f"{verb.__module__}.{verb.__qualname__} must stand in a transaction: use transactions.commit")
+        return verb(*args, **kwargs)
+
+    return guarded
+
+
+def commit(verb: Callable[..., R], **arguments: Any) -> R:
+    """Run `verb(**arguments)` in one durable transaction; repeat it whole when the database asks for that, 5 times at most."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            with transaction.atomic(durable=True):
+                return verb(**arguments)
+        except OperationalError as error:
+            if getattr(error.__cause__, "pgcode", None) not in RETRIED or attempt == TRIES:
+                raise
+            time.sleep(0.01 * 2**attempt)
+    raise AssertionError("unreachable")

@@ -1,0 +1,228 @@
+"""Programmes, their tiers and rule books; standings and the decisions they rest on; running totals to decide from."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from foundation.jobs.models import JobRun
+from foundation.translating import translated
+from members.models import Member
+from points.models import PointCurrency
+
+
+class Programme(models.Model):
+    """A membership with its own ladder of tiers; the main one gives the multiplier where an earning rule names none."""
+
+    code = models.CharField(_("code"), max_length=20, unique=True)
+    names = models.JSONField(_("names"))
+    is_main = models.BooleanField(_("main programme"), default=False)
+
+    class Meta:
+        verbose_name = _("loyalty programme")
+        verbose_name_plural = _("loyalty programmes")
+        constraints = [models.UniqueConstraint(fields=["is_main"], condition=Q(is_main=True), name="one_main_programme")]
+
+    def __str__(self) -> str:
+        return translated(self.names)
+
+
+class Tier(models.Model):
+    """A step of a programme's ladder; rank 0 is standard, which everybody has who satisfies nothing more."""
+
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="tiers", verbose_name=_("loyalty programme"))
+    rank = models.PositiveSmallIntegerField(_("rank"))
+    code = models.CharField(_("code"), max_length=20)
+    names = models.JSONField(_("names"))
+
+    class Meta:
+        verbose_name = _("tier")
+        verbose_name_plural = _("tiers")
+        constraints = [
+            models.UniqueConstraint(fields=["programme", "rank"], name="one_tier_per_rank"),
+            models.UniqueConstraint(fields=["programme", "code"], name="one_tier_per_code"),
+        ]
+
+    def __str__(self) -> str:
+        return translated(self.names)
+
+
+class RuleBook(models.Model):
+    """An immutable numbered version of a programme's rules, in force from a date until the next one's."""
+
+    class Downgrade(models.TextChoices):
+        IMMEDIATE = "immediate", _("immediate")
+
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="rule_books", verbose_name=_("loyalty programme"))
+    number = models.PositiveIntegerField(_("number"))
+    in_force_from = models.DateField(_("in force from"))
+    validity_months = models.PositiveSmallIntegerField(
+        _("validity in months"), null=True, blank=True, help_text=_("Empty: each review decides afresh.")
+    )
+    downgrade = models.CharField(_("downgrade"), max_length=10, choices=Downgrade, default=Downgrade.IMMEDIATE)
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("rule book")
+        verbose_name_plural = _("rule books")
+        constraints = [
+            models.UniqueConstraint(fields=["programme", "number"], name="one_rule_book_per_number"),
+            models.UniqueConstraint(fields=["programme", "in_force_from"], name="one_rule_book_per_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.programme} {self.number}"
+
+
+class TierTerms(models.Model):
+    """What a rule book gives the holders of a tier: the multiplier of reward points."""
+
+    rule_book = models.ForeignKey(RuleBook, on_delete=models.CASCADE, related_name="terms", verbose_name=_("rule book"))
+    tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", verbose_name=_("tier"))
+    multiplier = models.DecimalField(_("points multiplier"), max_digits=6, decimal_places=3, default=1)
+
+    class Meta:
+        verbose_name = _("tier terms")
+        verbose_name_plural = _("tier terms")
+        constraints = [
+            models.UniqueConstraint(fields=["rule_book", "tier"], name="one_terms_per_tier"),
+            models.CheckConstraint(condition=Q(multiplier__gt=0), name="multiplier_positive"),
+        ]
+
+
+class Metric(models.TextChoices):
+    GROWTH_POINTS = "growth_points", _("growth points")
+    AVERAGE_ASSETS = "average_assets", _("average daily assets")
+    TRANSACTION_COUNT = "transaction_count", _("transactions")
+    PRODUCTS_HELD = "products_held", _("products held")
+    TENURE = "tenure", _("tenure in months")
+
+
+class Series(models.Model):
+    """A quantity kept as running totals per member, so that any window's figure is the difference of two rows.
+
+    `selection` narrows it: account classes of assets, kinds of transactions, products held; empty takes all.
+    """
+
+    id = models.SmallAutoField(primary_key=True)
+    metric = models.CharField(_("metric"), max_length=20, choices=Metric)
+    currency = models.ForeignKey(PointCurrency, null=True, blank=True, on_delete=models.PROTECT, verbose_name=_("point currency"))
+    selection = ArrayField(models.CharField(max_length=40), default=list, blank=True, verbose_name=_("selection"))
+
+    class Meta:
+        verbose_name = _("series")
+        verbose_name_plural = _("series")
+        constraints = [
+            models.UniqueConstraint(fields=["metric", "currency", "selection"], nulls_distinct=False, name="one_series_per_quantity"),
+            models.CheckConstraint(condition=~Q(metric="tenure"), name="tenure_needs_no_series"),
+            models.CheckConstraint(
+                condition=Q(metric="growth_points", currency__isnull=False) | (~Q(metric="growth_points") & Q(currency__isnull=True)),
+                name="growth_series_has_its_currency",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_metric_display()
+
+
+class Condition(models.Model):
+    """One minimum that a tier asks for. A tier is satisfied by any of its groups; a group by all of its conditions.
+
+    Minima are in the metric's unit: points, minor units of money, transactions, products, months.
+    """
+
+    class Window(models.TextChoices):
+        MONTHS = "months", _("months")
+        DAYS = "days", _("days")
+        NONE = "", _("none")
+
+    rule_book = models.ForeignKey(RuleBook, on_delete=models.CASCADE, related_name="conditions", verbose_name=_("rule book"))
+    tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", verbose_name=_("tier"))
+    group = models.PositiveSmallIntegerField(_("group"))
+    metric = models.CharField(_("metric"), max_length=20, choices=Metric)
+    series = models.ForeignKey(Series, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("series"))
+    window = models.CharField(_("window"), max_length=6, choices=Window, blank=True)
+    window_length = models.PositiveSmallIntegerField(_("window length"), null=True, blank=True)
+    enter_minimum = models.BigIntegerField(_("minimum to enter"))
+    keep_minimum = models.BigIntegerField(_("minimum to keep"))
+
+    class Meta:
+        verbose_name = _("condition")
+        verbose_name_plural = _("conditions")
+        constraints = [
+            models.CheckConstraint(condition=Q(keep_minimum__lte=F("enter_minimum")), name="keeping_asks_no_more_than_entering"),
+            models.CheckConstraint(
+                condition=Q(window="", window_length__isnull=True) | (~Q(window="") & Q(window_length__gt=0)), name="window_has_its_length"
+            ),
+            models.CheckConstraint(
+                condition=Q(metric="tenure", series__isnull=True) | (~Q(metric="tenure") & Q(series__isnull=False)),
+                name="condition_has_its_series",
+            ),
+        ]
+
+
+class Decision(models.Model):
+    """Why a member's tier changed as of a date: every measured figure, the rule book it was held against, the run.
+
+    Written once; `figures` maps each measure of the rule book (see tiers.compiling) to its exact value. The standing of any
+    past day is the last decision with as_of <= day; without one, standard.
+    """
+
+    class Outcome(models.TextChoices):
+        UPGRADED = "upgraded", _("upgraded")
+        RENEWED = "renewed", _("renewed")
+        DOWNGRADED = "downgraded", _("downgraded")
+
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="decisions", db_index=False, verbose_name=_("member"))
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("loyalty programme"))
+    as_of = models.DateField(_("as of"))
+    from_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("from"))
+    to_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("to"))
+    outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome)
+    valid_until = models.DateField(_("valid until"), null=True, blank=True)
+    figures = models.JSONField(_("figures"))
+    rule_book = models.ForeignKey(RuleBook, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("rule book"))
+    run = models.ForeignKey(JobRun, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("job run"))
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        constraints = [models.UniqueConstraint(fields=["member", "programme", "as_of"], name="one_decision_per_member_and_date")]
+
+
+class Standing(models.Model):
+    """A member's present tier in a programme; no row means standard since joining."""
+
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="standings", db_index=False, verbose_name=_("member"))
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("loyalty programme"))
+    tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("tier"))
+    since = models.DateField(_("since"))
+    valid_until = models.DateField(_("valid until"), null=True, blank=True)
+    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("decision"))
+
+    class Meta:
+        verbose_name = _("standing")
+        verbose_name_plural = _("standings")
+        constraints = [models.UniqueConstraint(fields=["member", "programme"], name="one_standing_per_programme")]
+
+
+class RunningTotal(models.Model):
+    """A member's running total of a series, one row per day on which something changed (a hot table; docs/adr/0003).
+
+    The total through the end of day D is, by the last row with day <= D: total + level × (D − day + 1). For assets `level` is
+    the balance from `day` on and `total` the sum of the day balances before `day`; for counted things `level` is 0 and `total`
+    includes `day`. A window's figure is the difference of two totals. `first_day` is the series' first day for the member.
+    """
+
+    pk = models.CompositePrimaryKey("member_id", "series_id", "day")
+    member_id = models.BigIntegerField(_("member"))
+    series_id = models.SmallIntegerField(_("series"))
+    day = models.DateField(_("day"))
+    first_day = models.DateField(_("first day"))
+    level = models.BigIntegerField(_("level"), db_default=0)
+    total = models.BigIntegerField(_("total"))
+
+    class Meta:
+        verbose_name = _("running total")
+        verbose_name_plural = _("running totals")
