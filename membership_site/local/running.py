@@ -1,0 +1,162 @@
+"""The commands: each starts the servers it needs, runs, and leaves nothing running."""
+
+import os
+import shlex
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from membership_site.local.serving import write_private
+from membership_site.local.sharing import LOCAL, Demo, announce, test_servers
+from membership_site.local.supervising import Child, Supervisor, say
+
+PYTHON = sys.executable
+MANAGE = [PYTHON, "manage.py"]
+CELERY = [PYTHON, "-m", "celery", "-A", "membership_site.celery"]
+READY_WITHIN = 60.0  # seconds
+
+
+def demo(arguments: list[str]) -> int:
+    """Serve a seeded bank until Ctrl-C: servers, migrations, seed, the nights that are due, web, worker, beat."""
+    port, began = _site_port(), time.monotonic()
+
+    def tell(step: str) -> None:
+        say(f"{time.monotonic() - began:5.1f} s  {step}")
+
+    with Demo().run(command="demo") as (supervisor, environment, held):
+        tell("PostgreSQL and Valkey answer")
+        _must(supervisor, [*MANAGE, "migrate", "--database", "owner", "-v0"], environment)
+        tell("migrated")
+        site = f"http://127.0.0.1:{port}"
+        worker, web, beat = _parts(port, environment)
+        supervisor.add(worker)
+        _must(supervisor, [*MANAGE, "seed_demo", *arguments], environment)
+        tell("the bank is there")
+        _must(supervisor, [*MANAGE, "close_day", "--due", "--celery"], environment)
+        tell("every night that was due is closed")
+        _must(supervisor, [*MANAGE, "collectstatic", "--no-input", "-v0"], environment)
+        supervisor.add(web)
+        supervisor.add(beat)
+        _wait_until_ready(supervisor, web, site)
+        announce(held, {"command": "demo", "environment": environment, "site": site})
+        tell(f"the site answers: {site}  (Ctrl-C stops everything)")
+        _must(supervisor, [*MANAGE, "seed_demo", "--logins"], environment)
+        supervisor.watch()
+
+
+def manage(arguments: list[str]) -> int:
+    """Run a management command against the demo's servers, started for it if need be; stdout is the command's alone."""
+    with Demo().use(command="manage") as (supervisor, environment, started):
+        if started and arguments[:1] not in (["migrate"], ["makemigrations"]):
+            _must(supervisor, [*MANAGE, "migrate", "--database", "owner", "-v0"], environment)
+        return supervisor.run([*MANAGE, *arguments], environment=environment)
+
+
+def bench(arguments: list[str]) -> int:
+    """Measure, against servers that forget nothing."""
+    with Demo().use(command="bench") as (supervisor, environment, _):
+        return supervisor.run([PYTHON, "-m", "bench", *arguments], environment=environment)
+
+
+def shots(arguments: list[str]) -> int:
+    """Photograph every page of the demo that runs now."""
+    facts = Demo().announced()
+    if not facts or "site" not in facts:
+        sys.exit("The pages are photographed in a running demo: start `make demo` first.")
+    return Supervisor().run(
+        [PYTHON, "-m", "bench.shots", facts["site"], *arguments], environment=os.environ | facts["environment"]
+    )
+
+
+def test(arguments: list[str]) -> int:
+    """Run the tests against servers of their own."""
+    with test_servers() as (supervisor, environment):
+        return supervisor.run([PYTHON, "-m", "pytest", *arguments], environment=environment)
+
+
+GATES = {
+    "ruff check": [PYTHON, "-m", "ruff", "check", "."],
+    "ruff format": [PYTHON, "-m", "ruff", "format", "--check", "."],
+    "import order": [str(Path(PYTHON).with_name("lint-imports"))],
+    "migrations": [*MANAGE, "makemigrations", "--check", "--dry-run"],
+    "mypy": [PYTHON, "-m", "mypy"],
+    "bandit": [PYTHON, "-m", "bandit", "-q", "-ll", "-c", "pyproject.toml", "-r", "."],
+}
+
+
+def lint(arguments: list[str]) -> int:
+    """Run every gate that is no test, or those named, each even after another failed."""
+    failed = []
+    with test_servers() as (supervisor, environment):
+        for name in arguments or GATES:
+            say(f"gate: {name}")
+            if supervisor.run(GATES[name], environment=environment):
+                failed.append(name)
+    say(f"failed: {', '.join(failed)}" if failed else "all gates passed")
+    return 1 if failed else 0
+
+
+def servers(arguments: list[str]) -> int:
+    """Run test servers until Ctrl-C; `--env FILE` writes what a shell needs to reach them."""
+    with test_servers() as (supervisor, environment):
+        ours = {name: value for name, value in environment.items() if os.environ.get(name) != value}
+        text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in ours.items())
+        if arguments[:1] == ["--env"]:
+            write_private(Path(arguments[1]), text)
+            say(f"servers answer; in a shell: set -a && . {arguments[1]} && set +a")
+        else:
+            print(text, end="", flush=True)
+        supervisor.watch()
+
+
+def _site_port() -> int:
+    """Return the port that PORT names, 8000 without; refuses one that is taken."""
+    port = int(os.environ.get("PORT") or 8000)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            sys.exit(f"Port {port} is taken: choose another, for example PORT={port + 471} make demo")
+    return port
+
+
+def _parts(port: int, environment: dict[str, str]) -> tuple[Child, Child, Child]:
+    """Return the worker, the web server and the beat, not yet started."""
+    logs = LOCAL / "demo"
+    gunicorn = ["gunicorn", "membership_site.wsgi", "-b", f"127.0.0.1:{port}", "-k", "gthread", "-w", "2", "--threads", "4"]
+    worker = ["worker", "-c", "2", "-l", "INFO", "--without-gossip", "--without-mingle"]
+    beat = ["beat", "-l", "INFO", "--pidfile=", "-s", str(logs / "beat-schedule")]
+    return (
+        # Orphaned, it drops its tasks at once: they are acknowledged late and come back.
+        Child("worker", [*CELERY, *worker], logs / "worker.log", orphaned=signal.SIGQUIT, environment=environment),
+        Child("web", [PYTHON, "-m", *gunicorn], logs / "web.log", environment=environment),
+        Child("beat", [*CELERY, *beat], logs / "beat.log", environment=environment),
+    )
+
+
+def _must(supervisor: Supervisor, command: list[str], environment: dict[str, str]) -> None:
+    """Run a step whose failure ends the command; its output is for the person, not for a pipe."""
+    if code := supervisor.run(command, environment=environment, stdout=sys.stderr):
+        say(f"{' '.join(command[1:])} failed")
+        sys.exit(code)
+
+
+def _wait_until_ready(supervisor: Supervisor, web: Child, site: str) -> None:
+    """Wait until the site says that it is ready; refuses after a minute with what it says instead."""
+    deadline, answer = time.monotonic() + READY_WITHIN, "nothing"
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"{site}/readyz", timeout=5).close()  # noqa: S310 our own address
+            return
+        except urllib.error.HTTPError as error:
+            answer = error.read(2000).decode(errors="replace")
+        except OSError as error:
+            answer = str(error)
+        supervisor.tend()
+        time.sleep(0.1)
+    sys.exit(f"The site is not ready, /readyz answers: {answer}\n{web.last_words()}")

@@ -1,0 +1,160 @@
+"""Start processes that end with us, and start them again when they end before us."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1
+FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds before a dead process is started again
+SETTLED_AFTER = 30.0  # seconds of life after which the delay starts small again
+
+
+def say(message: str) -> None:
+    """Tell the person at the terminal; stdout belongs to the command that was asked for."""
+    print(f"· {message}", file=sys.stderr, flush=True)
+
+
+def bound_to_us(last_signal: int, before: Callable[[], None] | None = None) -> Callable[[], None]:
+    """Return what a child runs before its exec, so that the kernel sends it `last_signal` when we die, even by SIGKILL.
+
+    The kernel watches the thread that forked: start children from the main thread only.
+    """
+    parent = os.getpid()
+
+    def bind() -> None:
+        if before:
+            before()
+        if sys.platform == "linux":
+            LIBC.prctl(PR_SET_PDEATHSIG, int(last_signal))
+            if os.getppid() != parent:  # we died between the fork and the line above
+                os._exit(1)
+
+    return bind
+
+
+@dataclass
+class Child:
+    """A process kept alive: its command, how it is asked to end, and what it needs at its start."""
+
+    name: str
+    command: list[str]
+    log: Path
+    ask: int = signal.SIGTERM  # ends it in good order
+    orphaned: int = signal.SIGTERM  # what the kernel sends it when we are gone
+    environment: dict[str, str] | None = None
+    before: Callable[[], None] | None = None
+    spawn: dict = field(default_factory=dict)  # user, group, cwd
+    feed: bytes = b""  # written to its stdin, where passwords don't show in `ps`
+
+    process: subprocess.Popen | None = None
+    started_at: float = 0.0
+    delay: float = FIRST_DELAY
+    due_at: float | None = None
+
+    def start(self) -> None:
+        """Start the process in a session of its own, out of reach of the terminal's Ctrl-C."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.PIPE if self.feed else subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                start_new_session=True,
+                preexec_fn=bound_to_us(self.orphaned, self.before),
+                **self.spawn,
+            )
+        if self.feed:
+            self.process.stdin.write(self.feed)
+            self.process.stdin.close()
+        self.started_at, self.due_at = time.monotonic(), None
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def signal_group(self, number: int) -> None:
+        """Send a signal to everything in the process's session; its own children may have outlived it."""
+        try:
+            os.killpg(self.process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def last_words(self, lines: int = 15) -> str:
+        """Return the end of the log, for a person who asks why it died."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class Supervisor:
+    """Keeps children running, runs commands beside them, and ends them all in the reverse of their order."""
+
+    def __init__(self) -> None:
+        self.children: list[Child] = []
+
+    def add(self, child: Child) -> Child:
+        """Start a child and keep it alive from now on."""
+        child.start()
+        self.children.append(child)
+        return child
+
+    def tend(self) -> None:
+        """Look once at every child, and start again those that died, each after a delay that doubles."""
+        for child in self.children:
+            now = time.monotonic()
+            if child.running:
+                continue
+            if child.due_at is None:
+                if now - child.started_at > SETTLED_AFTER:
+                    child.delay = FIRST_DELAY
+                child.signal_group(signal.SIGKILL)
+                child.due_at = now + child.delay
+                child.delay = min(child.delay * 2, LONGEST_DELAY)
+                say(f"{child.name} ended with {child.process.returncode}, starting it again (see {child.log})")
+            elif now >= child.due_at:
+                child.start()
+
+    def run(self, command: list[str], *, environment: dict[str, str], **options: object) -> int:
+        """Run a command in the foreground while tending the children; return its exit code.
+
+        It shares our terminal and process group, so Ctrl-C reaches it directly; we let it finish its own ending.
+        """
+        process = subprocess.Popen(command, env=environment, preexec_fn=bound_to_us(signal.SIGTERM), **options)
+        try:
+            while True:
+                try:
+                    return process.wait(0.2)
+                except subprocess.TimeoutExpired:
+                    self.tend()
+        except KeyboardInterrupt:
+            process.wait(20)
+            raise
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(20)
+
+    def watch(self) -> None:
+        """Tend the children until a signal ends us."""
+        while True:
+            self.tend()
+            time.sleep(0.3)
+
+    def stop(self, patience: float = 20.0) -> None:
+        """End the children, the last started first, and kill what has not ended in `patience` seconds."""
+        while self.children:
+            child = self.children.pop()
+            if child.running:
+                child.process.send_signal(child.ask)
+                try:
+                    child.process.wait(patience)
+                except subprocess.TimeoutExpired:
+                    say(f"{child.name} did not end in {patience:.0f} s, killing it")
+            child.signal_group(signal.SIGKILL)
+            child.process.wait()
