@@ -109,6 +109,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+OAUTH2_PROVIDER_APPLICATION_MODEL = "access.SystemClient"
+OAUTH2_PROVIDER = {
+    "SCOPES": {
+        "activities:write": _("Report activities"),
+        "members:read": _("Read members, their tiers and points"),
+    },
+    "SCOPES_BACKEND_CLASS": "foundation.access.scopes.ClientScopes",
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+}
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"username"}

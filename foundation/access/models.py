@@ -3,9 +3,12 @@
 from typing import Self
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+
+from oauth2_provider.models import AbstractApplication
 
 from foundation.translating import translated
 
@@ -80,3 +83,13 @@ class StaffPosting(models.Model):
         return f"{self.user} {self.get_role_display()} {self.branch}"
 
 
+
+
+class SystemClient(AbstractApplication):
+    """A system of the bank that calls the API by OAuth 2 client credentials, for the scopes it was given and no others."""
+
+    scopes = ArrayField(models.CharField(max_length=40), default=list, blank=True, verbose_name=_("scopes"))
+
+    class Meta(AbstractApplication.Meta):
+        verbose_name = _("system client")
+        verbose_name_plural = _("system clients")
