@@ -9,7 +9,7 @@ if os.name != "posix":
 if sys.version_info < (3, 11):  # noqa: UP036 what follows does not even parse there, and we say why instead
     sys.exit("Python 3.11 or newer is needed; this is {}.{}.".format(*sys.version_info[:2]))
 
-from membership_site.local import installing, running  # noqa: E402 after the two lines above
+from membership_site.local import installing, running
 
 COMMANDS = {
     "demo": running.demo,

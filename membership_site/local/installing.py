@@ -21,7 +21,11 @@ UV = "uv==0.13.9"
 
 def install(*, development: bool) -> None:
     """Make `.venv` hold what the lock says, then go on inside it; does nothing where it does already."""
-    locks = [ROOT / "requirements-dev.lock"] if development else [ROOT / "requirements.lock", ROOT / "requirements-dev.lock"]
+    locks = (
+        [ROOT / "requirements-dev.lock"]
+        if development
+        else [ROOT / "requirements.lock", ROOT / "requirements-dev.lock"]
+    )
     wanted = {hashlib.sha256(lock.read_bytes()).hexdigest(): lock for lock in locks}
     with sharing.lock(ROOT / ".local" / "install.lock"):
         if not _environment_runs() or not MARK.exists() or MARK.read_text() not in wanted:

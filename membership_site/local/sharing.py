@@ -1,4 +1,4 @@
-"""Share what lies in .local between commands that run at the same time; a lock ends with its process, whatever ends it."""
+"""Share what lies in .local between commands that run at once; a lock ends with its process, whatever ends that."""
 
 import fcntl
 import json
@@ -19,7 +19,7 @@ URLS = ("DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL")
 
 
 def lock(file: Path, *, shared: bool = False, wait: bool = True) -> IO | None:
-    """Lock a file and return it open, to be closed by whoever ends the lock; None where it is taken and `wait` is off."""
+    """Lock a file and return it open, for the caller to close; None where it is taken and `wait` is off."""
     file.parent.mkdir(parents=True, exist_ok=True)
     held = file.open("a+")
     try:

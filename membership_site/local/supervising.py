@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,10 +83,8 @@ class Child:
 
     def signal_group(self, number: int) -> None:
         """Send a signal to everything in the process's session; its own children may have outlived it."""
-        try:
+        with suppress(ProcessLookupError, PermissionError):  # nothing is left, or only what macOS calls a zombie
             os.killpg(self.process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass
 
     def last_words(self, lines: int = 15) -> str:
         """Return the end of the log, for a person who asks why it died."""
