@@ -5,6 +5,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from foundation.web import logs
 from membership_site.env import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -72,7 +73,11 @@ INSTALLED_APPS = [
     "template_partials",
 ]
 
+LOGGING = logs.configure(LOG_FORMAT)
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+
 MIDDLEWARE = [
+    "foundation.web.metrics.timing",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -134,6 +139,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文"), ("zh-hant", "繁體中文")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_THOUSAND_SEPARATOR = True
+FORMAT_MODULE_PATH = "membership_site.formats"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".local" / "static"

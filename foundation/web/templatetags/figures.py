@@ -1,0 +1,25 @@
+"""Figures in templates, written as foundation.money writes them."""
+
+from django import template
+
+from foundation import money
+
+register = template.Library()
+
+
+@register.filter
+def number(value: int | None) -> str:
+    """Write a number: 12,480 or −1,200; a dash where there is none."""
+    return "–" if value is None else money.number(value)
+
+
+@register.filter
+def signed(value: int) -> str:
+    """Write a movement with its sign: +48 or −1,200."""
+    return money.number(value, signed=True)
+
+
+@register.filter(name="money")
+def money_(amount_minor: int | None, currency: str) -> str:
+    """Write an amount in minor units: ¥124.80; a dash where there is none."""
+    return "–" if amount_minor is None else money.money(amount_minor, currency=currency)
