@@ -23,6 +23,7 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", "origins with their sch
 TIME_ZONE = env.text("BANK_TIME_ZONE", "the bank's zone", default="Asia/Shanghai")
 NIGHT_CHUNK_MEMBERS = env.number("NIGHT_CHUNK_MEMBERS", "members a chunk of the night", default=20_000)
 METRICS_TOKEN = env.text("METRICS_TOKEN", "the bearer token that /metrics asks for", default="")
+API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", "requests a minute for each client or user", default=600)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
 env.check()
 
@@ -202,7 +203,6 @@ SPECTACULAR_SETTINGS = {
     "OAUTH2_TOKEN_URL": "/oauth/token",
     "OAUTH2_SCOPES": {"activities:write": "Report activities", "members:read": "Read members, their tiers and points"},
 }
-API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", "requests a client or user may make in a minute", default=600)
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

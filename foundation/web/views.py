@@ -1,0 +1,20 @@
+"""The base of every API view."""
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+
+class ApiView(APIView):
+    """An API view whose answers are private to their caller and say how much of the rate limit is left."""
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        limit = getattr(request._request if isinstance(request, Request) else request, "rate_limit", None)
+        if limit:
+            response["RateLimit-Policy"] = f'"minute";q={limit[0]};w=60'
+            response["RateLimit"] = f'"minute";r={limit[1]};t={limit[2]}'
+        return response
