@@ -1,5 +1,6 @@
 """People and what they hold at the bank: Member, Person (encrypted), Account."""
 
+import datetime
 from typing import Self
 
 from django.conf import settings
@@ -7,7 +8,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from foundation.access.models import Branch
+from foundation.access import visibility
+from foundation.access.models import Branch, User
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
@@ -17,6 +19,12 @@ class MemberQuerySet(models.QuerySet["Member"]):
         for path in paths:
             within |= Q(branch__path__startswith=path)
         return self.filter(within)
+
+    def visible_to(self, user: User, *, on: datetime.date) -> Self:
+        """Keep the members whom the user's postings of the day `on` let him see; the rest does not exist for him."""
+        if user.is_active and user.is_superuser:
+            return self.all()
+        return self.in_branches(visibility.paths(user, permission=visibility.SEE_MEMBERS, on=on))
 
     def numbered(self, first: int, last: int) -> Self:
         """Keep the members with first <= id <= last: one chunk of the night."""

@@ -1,7 +1,13 @@
 """Signing in: one door for staff and members, and what a posting allows."""
 
+import datetime
+
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.backends import ModelBackend
+
+from foundation.access import roles, visibility
+from foundation.access.models import User
+from foundation.jobs import clock
 
 
 class Adapter(DefaultAccountAdapter):
@@ -11,5 +17,18 @@ class Adapter(DefaultAccountAdapter):
         return False
 
 
+def day_of(user: User) -> datetime.date:
+    """Return the date that this request acts on: the database's, read once per user object, which is once per request."""
+    if "_acts_on" not in user.__dict__:
+        user.__dict__["_acts_on"] = clock.today()
+    return user.__dict__["_acts_on"]
+
+
 class PostingBackend(ModelBackend):
     """Passwords, and permissions out of the postings that hold today."""
+
+    def get_all_permissions(self, user_obj, obj=None) -> set[str]:
+        """Return the permissions of today's postings; none on a single object, which `visible_to` decides."""
+        if not user_obj.is_active or user_obj.is_anonymous or obj is not None:
+            return set()
+        return roles.permissions(visibility.postings(user_obj, on=day_of(user_obj)))

@@ -1,0 +1,29 @@
+"""What a member of staff can see: his postings of a day, and the branch subtrees they open."""
+
+import datetime
+
+from foundation.access import roles
+from foundation.access.models import StaffPosting, User
+
+SEE_MEMBERS = "members.view_member"
+
+
+def postings(user: User, *, on: datetime.date) -> list[StaffPosting]:
+    """Return the user's postings that hold on `on`, with their branches; asked of the database once per user object and day."""
+    if not user.is_active or user.is_anonymous:
+        return []
+    known = user.__dict__.setdefault("_postings_by_day", {})
+    if on not in known:
+        known[on] = list(StaffPosting.objects.on(on).filter(user=user).select_related("branch").order_by("branch__path", "id"))
+    return known[on]
+
+
+def paths(user: User, *, permission: str, on: datetime.date) -> list[str]:
+    """Return the paths of the subtrees in which a posting of that day gives the user `permission`, none inside another."""
+    giving = roles.roles_with(permission)
+    outermost: list[str] = []
+    for posting in postings(user, on=on):
+        # Ordered by path, so that what contains a path stands before it.
+        if posting.role in giving and not any(posting.branch.path.startswith(path) for path in outermost):
+            outermost.append(posting.branch.path)
+    return outermost
