@@ -1,39 +1,29 @@
-"""Figures in templates, the same in every door: points, money, dates."""
-
-import datetime
-from decimal import Decimal
+"""Figures in templates, written as foundation.money writes them."""
 
 from django import template
-from django.utils import formats
 
-from foundation import money as moneys
+from foundation import money
 from foundation.translating import translated
 
 register = template.Library()
 
 
 @register.filter
-def points(number: int | None) -> str:
-    """Write points with thousands separators and a true minus."""
-    return "" if number is None else moneys.grouped(number)
+def number(value: int | None) -> str:
+    """Write a number: 12,480 or −1,200; a dash where there is none."""
+    return "–" if value is None else money.number(value)
 
 
 @register.filter
-def signed(number: int) -> str:
-    """Write points as a movement: a plus or a true minus before them."""
-    return moneys.grouped(number, signed=True)
+def signed(value: int) -> str:
+    """Write a movement with its sign: +48 or −1,200."""
+    return money.number(value, signed=True)
 
 
-@register.filter
-def money(amount_minor: int | Decimal | None, currency: str) -> str:
-    """Write an amount of minor units in `currency`."""
-    return "" if amount_minor is None else moneys.shown(amount_minor, currency)
-
-
-@register.filter
-def day(date: datetime.date | None) -> str:
-    """Write a date in the reader's language: 21 Nov 2026, 2026年11月21日."""
-    return "" if date is None else formats.date_format(date, "DATE_FORMAT")
+@register.filter(name="money")
+def money_(amount_minor: int | None, currency: str) -> str:
+    """Write an amount in minor units: ¥124.80; a dash where there is none."""
+    return "–" if amount_minor is None else money.money(amount_minor, currency=currency)
 
 
 @register.filter
