@@ -49,7 +49,7 @@ def demo(arguments: list[str]) -> int:
         tell(f"the site answers: {site}  (Ctrl-C stops everything)")
         if "seed_demo" in known:
             _must(supervisor, [*MANAGE, "seed_demo", "--logins"], environment)
-        supervisor.watch()
+        return supervisor.watch()
 
 
 def manage(arguments: list[str]) -> int:
@@ -114,7 +114,7 @@ def servers(arguments: list[str]) -> int:
             say(f"servers answer; in a shell: set -a && . {arguments[1]} && set +a")
         else:
             print(text, end="", flush=True)
-        supervisor.watch()
+        return supervisor.watch()
 
 
 def _site_port() -> int:

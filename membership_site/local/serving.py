@@ -104,20 +104,24 @@ class Home:
     before: Callable[[], None] | None = None
     spawn: dict = field(default_factory=dict)
 
-    def run(self, tool: str, *arguments: str, **options: object) -> subprocess.CompletedProcess:
-        """Run one of PostgreSQL's tools as PostgreSQL's user and return how it ended."""
+    def run(self, *command: str) -> subprocess.CompletedProcess:
+        """Run a command as PostgreSQL's user and return how it ended."""
         return subprocess.run(
-            [str(self.binaries / tool), *arguments],
-            capture_output=True, text=True, stdin=subprocess.DEVNULL, preexec_fn=self.before, **self.spawn, **options,
+            command,
+            capture_output=True, text=True, stdin=subprocess.DEVNULL, preexec_fn=self.before, **self.spawn,
         )  # fmt: skip
 
     def works(self) -> bool:
         """Say whether the binaries run and the data's folder can be entered by PostgreSQL's user."""
+        try_both = 'cd "$0" && "$1" --version'
         try:
-            entered = self.run("postgres", "--version", cwd=self.data.parent)
-        except (OSError, subprocess.SubprocessError):
+            return self.run("/bin/sh", "-c", try_both, str(self.data.parent), self.tool("postgres")).returncode == 0
+        except (OSError, subprocess.SubprocessError):  # no user namespaces here, or no right to become another user
             return False
-        return entered.returncode == 0
+
+    def tool(self, name: str) -> str:
+        """Return the path of one of PostgreSQL's programs."""
+        return str(self.binaries / name)
 
 
 def find_home(place: Path) -> Home:
@@ -141,10 +145,20 @@ def find_home(place: Path) -> Home:
     return Home(_copy_binaries(binaries), _outside(place) / "pg", spawn={**as_nobody, "cwd": "/"})
 
 
+def forget(place: Path) -> None:
+    """Remove the data of servers that run no more."""
+    for folder in (place, _stand_in(place)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stand_in(place: Path) -> Path:
+    """Return the folder in /tmp that stands for `place` where PostgreSQL's user may not enter the checkout."""
+    return Path(tempfile.gettempdir()) / f"membership-{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
+
+
 def _outside(place: Path) -> Path:
-    """Return a folder of root's in /tmp that stands for `place`, for a user who may not enter the checkout."""
-    name = hashlib.sha256(str(place).encode()).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"membership-{name}"
+    """Make the stand-in of `place`; refuses one that somebody else has put there."""
+    folder = _stand_in(place)
     folder.mkdir(mode=0o755, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != 0:
         raise SystemExit(f"{folder} belongs to somebody else: remove it.")
@@ -185,7 +199,7 @@ class Servers:
 
     def start(self, supervisor: Supervisor) -> None:
         """Start both servers, on the data that is there or on new data, and return when they answer."""
-        prepared = self.place / "prepared"
+        prepared = self.home.data.with_name("prepared")
         if not prepared.exists():
             self._make_cluster()
         postgres = supervisor.add(self._postgres())
@@ -198,7 +212,7 @@ class Servers:
 
     def _postgres(self) -> Child:
         settings = POSTGRES | {"port": str(self.port)} | (FORGETFUL if self.forgetful else {})
-        command = [str(self.home.binaries / "postgres"), "-D", str(self.home.data)]
+        command = [self.home.tool("postgres"), "-D", str(self.home.data)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Child(
             "PostgreSQL", command, self.place / "postgres.log", ask=signal.SIGINT, orphaned=signal.SIGINT,
@@ -236,7 +250,9 @@ class Servers:
         options += ["--no-sync"] if self.forgetful else []
         try:
             for ctype in CTYPES:
-                made = self.home.run("initdb", "-D", str(self.home.data), f"--lc-ctype={ctype}", *options)
+                made = self.home.run(
+                    self.home.tool("initdb"), "-D", str(self.home.data), f"--lc-ctype={ctype}", *options
+                )
                 if made.returncode == 0:
                     return
         finally:
@@ -251,13 +267,13 @@ class Servers:
             "RUNTIME_PASSWORD": self.secrets["runtime"],
         }
         at = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
-        command = [str(self.home.binaries / "psql"), "-X", "-q", *at, "-f", str(ROLES)]
+        command = [self.home.tool("psql"), "-X", "-q", *at, "-f", str(ROLES)]
         made = subprocess.run(command, env=variables, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if made.returncode:
             raise SystemExit(f"roles.sql failed:\n{made.stderr}")
 
     def _postgres_answers(self) -> bool:
-        probe = [str(self.home.binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        probe = [self.home.tool("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(probe).returncode == 0
 
     def _valkey_answers(self) -> bool:

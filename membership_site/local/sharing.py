@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from membership_site.local.serving import Servers, read_secrets
+from membership_site.local.serving import Servers, forget, read_secrets
 from membership_site.local.supervising import Supervisor
 
 LOCAL = Path(__file__).resolve().parents[2] / ".local"
@@ -110,7 +109,7 @@ def test_servers(local: Path = LOCAL) -> Iterator[tuple[Supervisor, dict[str, st
     """Run servers for tests alone, fast and forgetful; remove them afterwards, and what killed tests left."""
     for place in local.glob("test-*"):
         if left := lock(place / "lock", wait=False):
-            shutil.rmtree(place, ignore_errors=True)
+            forget(place)
             left.close()
     place = local / f"test-{os.getpid()}"
     with lock(place / "lock"):
@@ -118,7 +117,7 @@ def test_servers(local: Path = LOCAL) -> Iterator[tuple[Supervisor, dict[str, st
             with _started(place, site_env="test") as running:
                 yield running
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            forget(place)
 
 
 def urls_given() -> bool:

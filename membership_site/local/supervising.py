@@ -13,6 +13,7 @@ from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
+BINDING = sys.platform == "linux"  # whether the kernel can end a child with its parent
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds before a dead process is started again
 SETTLED_AFTER = 30.0  # seconds of life after which the delay starts small again
 
@@ -32,12 +33,16 @@ def bound_to_us(last_signal: int, before: Callable[[], None] | None = None) -> C
     def bind() -> None:
         if before:
             before()
-        if sys.platform == "linux":
-            LIBC.prctl(PR_SET_PDEATHSIG, int(last_signal))
-            if os.getppid() != parent:  # we died between the fork and the line above
-                os._exit(1)
+        LIBC.prctl(PR_SET_PDEATHSIG, int(last_signal))
+        if os.getppid() != parent:  # we died between the fork and the line above
+            os._exit(1)
 
     return bind
+
+
+def _began(pid: int) -> str:
+    """Return when a process began, empty where there is none of this number."""
+    return subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
 
 
 @dataclass
@@ -53,6 +58,7 @@ class Child:
     before: Callable[[], None] | None = None
     spawn: dict = field(default_factory=dict)  # user, group, cwd
     feed: bytes = b""  # written to its stdin, where passwords don't show in `ps`
+    bound: bool = BINDING  # whether the kernel ends it with us
 
     process: subprocess.Popen | None = None
     started_at: float = 0.0
@@ -61,6 +67,7 @@ class Child:
 
     def start(self) -> None:
         """Start the process in a session of its own, out of reach of the terminal's Ctrl-C."""
+        self._end_leftover()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -69,13 +76,25 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=self.environment,
                 start_new_session=True,
-                preexec_fn=bound_to_us(self.orphaned, self.before),
+                preexec_fn=bound_to_us(self.orphaned, self.before) if self.bound else self.before,
                 **self.spawn,
             )
         if self.feed:
             self.process.stdin.write(self.feed)
             self.process.stdin.close()
+        if not self.bound:
+            self.log.with_suffix(".left").write_text(f"{self.process.pid} {_began(self.process.pid)}")
         self.started_at, self.due_at = time.monotonic(), None
+
+    def _end_leftover(self) -> None:
+        """End what a killed run of ours left behind, on systems whose kernel has not done so."""
+        left = self.log.with_suffix(".left")
+        if self.bound or not left.exists():
+            return
+        pid, began = left.read_text().split(maxsplit=1)
+        while _began(int(pid)) == began:  # else it is gone, or another process has its number
+            os.kill(int(pid), self.orphaned)
+            time.sleep(0.2)
 
     @property
     def running(self) -> bool:
@@ -124,7 +143,9 @@ class Supervisor:
 
         It shares our terminal and process group, so Ctrl-C reaches it directly; we let it finish its own ending.
         """
-        process = subprocess.Popen(command, env=environment, preexec_fn=bound_to_us(signal.SIGTERM), **options)
+        process = subprocess.Popen(
+            command, env=environment, preexec_fn=bound_to_us(signal.SIGTERM) if BINDING else None, **options
+        )
         try:
             while True:
                 try:
@@ -132,21 +153,29 @@ class Supervisor:
                 except subprocess.TimeoutExpired:
                     self.tend()
         except KeyboardInterrupt:
-            process.wait(20)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
             raise
         finally:
             if process.poll() is None:
                 process.terminate()
                 process.wait(20)
 
-    def watch(self) -> None:
-        """Tend the children until a signal ends us."""
-        while True:
-            self.tend()
-            time.sleep(0.3)
+    def watch(self) -> int:
+        """Tend the children until Ctrl-C, which is how a person ends them; return the exit code of that."""
+        try:
+            while True:
+                self.tend()
+                time.sleep(0.3)
+        except KeyboardInterrupt:
+            return 0
 
     def stop(self, patience: float = 20.0) -> None:
-        """End the children, the last started first, and kill what has not ended in `patience` seconds."""
+        """End the children, the last started first, and kill what has not ended in `patience` seconds.
+
+        A second Ctrl-C does not hurry us: the servers are closing their files.
+        """
+        heard = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
         while self.children:
             child = self.children.pop()
             if child.running:
@@ -157,3 +186,5 @@ class Supervisor:
                     say(f"{child.name} did not end in {patience:.0f} s, killing it")
             child.signal_group(signal.SIGKILL)
             child.process.wait()
+        for number, handler in heard.items():
+            signal.signal(number, handler)
