@@ -1,5 +1,6 @@
 """Every address of the site, by door."""
 
+from allauth.account import views as account
 from django.contrib import admin
 from django.urls import include, path
 
@@ -10,6 +11,9 @@ urlpatterns = [
     path("readyz", probes.readyz),
     path("metrics", metrics.metrics),
     path("console/", admin.site.urls),
-    path("accounts/", include("allauth.account.urls")),
+    path("accounts/login/", account.login, name="account_login"),
+    path("accounts/logout/", account.logout, name="account_logout"),
+    path("accounts/inactive/", account.account_inactive, name="account_inactive"),
+    path("", include("portal.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

@@ -4,6 +4,7 @@ import datetime
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.backends import ModelBackend
+from django.urls import reverse
 
 from foundation.access import roles, visibility
 from foundation.access.models import User
@@ -15,6 +16,10 @@ class Adapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request) -> bool:
         return False
+
+    def get_login_redirect_url(self, request) -> str:
+        """Send staff to the console and members to their own pages, unless they came for a page (`next`)."""
+        return reverse("admin:index") if request.user.is_staff else super().get_login_redirect_url(request)
 
 
 def day_of(user: User) -> datetime.date:

@@ -1,0 +1,15 @@
+"""Addresses of the member's pages."""
+
+from django.urls import path
+
+from portal import views
+
+app_name = "portal"
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("points", views.points, name="points"),
+    path("points/<slug:code>", views.points, name="points"),
+    path("points/<slug:code>/<int:number>", views.entry, name="entry"),
+    path("tier", views.tier, name="tier"),
+    path("me", views.me, name="me"),
+]
