@@ -94,13 +94,17 @@ class Person(models.Model):
 
 
 class Account(models.Model):
-    """A member's account at the bank, of a class of the bank's own (deposit, wealth, insurance, loan, card …)."""
+    """A member's account at the bank, of a class of the bank's own (deposit, wealth, insurance, loan, card …).
+
+    `closing_booked_on` is the business date whose close takes the last change of `closed_on`; the database sets it.
+    """
 
     member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="accounts", verbose_name=_("member"))
     number = models.CharField(_("account number"), max_length=40, unique=True)
     account_class = models.CharField(_("class"), max_length=20)
     opened_on = models.DateField(_("opened on"))
     closed_on = models.DateField(_("closed on"), null=True, blank=True)
+    closing_booked_on = models.DateField(_("closing booked on"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("account")

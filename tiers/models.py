@@ -1,6 +1,7 @@
 """Programmes, their tiers and rule books; standings and the decisions they rest on; running totals to decide from."""
 
-from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, BigIntegerRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -101,13 +102,17 @@ class Metric(models.TextChoices):
 class Series(models.Model):
     """A quantity kept as running totals per member, so that any window's figure is the difference of two rows.
 
-    `selection` narrows it: account classes of assets, kinds of transactions, products held; empty takes all.
+    `selection` narrows it: account classes of assets, kinds of transactions, products held; empty takes all, of assets deposit,
+    wealth and insurance. The roll-up of `counted_from` computes it from all earlier facts, later ones carry it forward.
     """
 
     id = models.SmallAutoField(primary_key=True)
     metric = models.CharField(_("metric"), max_length=20, choices=Metric)
     currency = models.ForeignKey(PointCurrency, null=True, blank=True, on_delete=models.PROTECT, verbose_name=_("point currency"))
     selection = ArrayField(models.CharField(max_length=40), default=list, blank=True, verbose_name=_("selection"))
+    counted_from = models.DateField(
+        _("counted from"), db_default=models.Func(function="bank_booking_date", output_field=models.DateField())
+    )
 
     class Meta:
         verbose_name = _("series")
@@ -226,3 +231,20 @@ class RunningTotal(models.Model):
     class Meta:
         verbose_name = _("running total")
         verbose_name_plural = _("running totals")
+
+
+class RolledUp(models.Model):
+    """A range of members whose facts booked on a business date stand in their running totals; the constraint keeps it to once."""
+
+    business_date = models.DateField(_("business date"))
+    members = BigIntegerRangeField(_("members"))
+
+    class Meta:
+        verbose_name = _("roll-up")
+        verbose_name_plural = _("roll-ups")
+        constraints = [
+            ExclusionConstraint(
+                name="members_rolled_up_once_per_business_date",
+                expressions=[("business_date", RangeOperators.EQUAL), ("members", RangeOperators.OVERLAPS)],
+            )
+        ]
