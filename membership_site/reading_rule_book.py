@@ -1,0 +1,145 @@
+"""Reading a programme's first rule book out of a configuration, and whether its ladder can be climbed."""
+
+import dataclasses
+import itertools
+import re
+from typing import Any
+
+from foundation.reading import Table
+from points.models import PointCurrency
+from tiers.models import Condition, Metric, Programme, RuleBook, Series, Tier, TierTerms
+
+WINDOWED = {Metric.GROWTH_POINTS, Metric.AVERAGE_ASSETS, Metric.TRANSACTION_COUNT}
+SELECTING = {Metric.AVERAGE_ASSETS, Metric.TRANSACTION_COUNT, Metric.PRODUCTS_HELD}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RuleBookPlan:
+    """A rule book to be made, with its terms per tier and its conditions; their series may exist already."""
+
+    rule_book: RuleBook
+    terms: list[TierTerms]
+    conditions: list[Condition]
+
+
+def read_rule_book(
+    parent: Table, programme: Programme, tiers: list[Tier], currencies: dict[str, PointCurrency]
+) -> RuleBookPlan | None:
+    """Read the table `rule_book` of a programme whose tiers stand from standard up; None where it is missing."""
+    table = parent.table("rule_book")
+    if table is None:
+        return None
+    book = RuleBook(
+        programme=programme,
+        number=1,
+        in_force_from=table.day("in_force_from"),
+        validity_months=table.whole("validity_months", least=1, most=1200, default=None),
+        downgrade=table.choice("downgrade", RuleBook.Downgrade.values, default=RuleBook.Downgrade.IMMEDIATE),
+    )
+    terms = _read_terms(table.keyed("multipliers"), book, tiers)
+    complaints = len(table.complaints)
+    conditions = [_read_condition(one, book, tiers, currencies) for one in table.tables("conditions")]
+    if len(table.complaints) == complaints:
+        _check_ladder(table, tiers, conditions)
+    table.finish()
+    return RuleBookPlan(rule_book=book, terms=terms, conditions=conditions)
+
+
+def _read_terms(table: Table, book: RuleBook, tiers: list[Tier]) -> list[TierTerms]:
+    terms = []
+    for tier in tiers:
+        multiplier = table.exact(tier.code, places=3, most=999, default=1) if tier.code else None
+        if multiplier == 0:
+            table.complain(tier.code, "is wrong: a multiplier is more than 0")
+        terms.append(TierTerms(rule_book=book, tier=tier, multiplier=multiplier))
+    table.finish()
+    return terms
+
+
+def _read_condition(table: Table, book: RuleBook, tiers: list[Tier], currencies: dict[str, PointCurrency]) -> Condition:
+    metric = table.choice("metric", Metric.values)
+    money = metric == Metric.AVERAGE_ASSETS
+    code = table.choice("tier", [tier.code for tier in tiers[1:] if tier.code])
+    window, window_length = _read_window(table, metric)
+    enter = table.money_minor("enter") if money else table.whole("enter", most=10**12)
+    keep = table.money_minor("keep", default=enter) if money else table.whole("keep", most=10**12, default=enter)
+    if enter is not None and keep is not None and keep > enter:
+        table.complain("keep", "asks more than enter")
+    condition = Condition(
+        rule_book=book,
+        tier=next((tier for tier in tiers if tier.code == code), None),
+        group=table.whole("group", least=1, most=100, default=1),
+        metric=metric,
+        series=_read_series(table, metric, currencies),
+        window=window,
+        window_length=window_length,
+        enter_minimum=enter,
+        keep_minimum=keep,
+    )
+    table.finish()
+    return condition
+
+
+def _read_window(table: Table, metric: str | None) -> tuple[str, int | None]:
+    """Return a window such as "12 months" as its unit and its length."""
+    raw = table.text("window", longest=20, default=None)
+    if metric not in WINDOWED:
+        if raw is not None and metric:
+            table.complain("window", f"{metric} has none")
+        return "", None
+    match = re.fullmatch(r"([1-9]\d{0,3}) (months|days)", raw or "")
+    if match is None:
+        table.complain("window", "is missing or wrong: such as 12 months or 90 days")
+        return "", None
+    return match[2], int(match[1])
+
+
+def _read_series(table: Table, metric: str | None, currencies: dict[str, PointCurrency]) -> Series | None:
+    selection = table.words("selection")
+    if selection and metric and metric not in SELECTING:
+        table.complain("selection", f"{metric} has none")
+    code = table.text("currency", longest=20, default=None)
+    currency = currencies.get(code)
+    if metric == Metric.GROWTH_POINTS:
+        if currency is None or currency.kind not in (PointCurrency.Kind.GROWTH, None):
+            table.complain("currency", f"{code or 'none'} is no currency of growth points")
+    elif metric and code is not None:
+        table.complain("currency", f"{metric} has none")
+    return None if metric in (None, Metric.TENURE) else Series(metric=metric, currency=currency, selection=selection)
+
+
+def _check_ladder(table: Table, tiers: list[Tier], conditions: list[Condition]) -> None:
+    """Complain of tiers nobody can reach, measures asked twice, higher tiers that ask less than lower ones in a group."""
+    asked: dict[tuple[int, str, Any], Condition] = {}
+    for index, condition in enumerate(conditions):
+        key = (condition.group, condition.tier.code, measure_of(condition))
+        if key in asked:
+            table.complain(
+                f"conditions[{index}]", f"{condition.tier.code} asks for the same twice in group {condition.group}"
+            )
+        asked[key] = condition
+    for tier in tiers[1:]:
+        if not any(condition.tier is tier for condition in conditions):
+            table.complain("conditions", f"{tier.code} has none, so nobody could reach it")
+    for group in sorted({group for group, _code, _measure in asked}):
+        ladder = [tier.code for tier in tiers if any(key[:2] == (group, tier.code) for key in asked)]
+        for lower, higher in itertools.pairwise(ladder):
+            for (_group, _code, measure), below in [item for item in asked.items() if item[0][:2] == (group, lower)]:
+                above = asked.get((group, higher, measure))
+                if above is None:
+                    table.complain("conditions", f"{higher} asks no {measure[0]} in group {group}, {lower} does")
+                elif above.enter_minimum < below.enter_minimum or above.keep_minimum < below.keep_minimum:
+                    table.complain("conditions", f"{higher} asks less {measure[0]} than {lower} in group {group}")
+
+
+def measure_of(condition: Condition) -> tuple[str, str, tuple[str, ...], str, int | None]:
+    """Return what a condition measures, whatever its minima: metric, currency, selection, window."""
+    series = condition.series
+    currency = series.currency.code if series and series.currency else ""
+    return (
+        condition.metric,
+        currency,
+        tuple(series.selection if series else ()),
+        condition.window,
+        condition.window_length,
+    )

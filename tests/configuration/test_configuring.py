@@ -1,0 +1,200 @@
+"""The bank's first configuration: taken whole or not at all, and only where nothing stands."""
+
+import datetime
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from campaigns.models import EarningRule, EarningRuleVersion
+from foundation.access.models import Branch
+from foundation.actors import Actor
+from foundation.audit.models import AuditEvent
+from foundation.jobs.models import Bank, BusinessDate
+from membership_site.configuring import configure
+from membership_site.reading_configuration import InvalidConfiguration
+from points.models import PointCurrency
+from tiers.models import Condition, Programme, Series, TierTerms
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO, BERKA = ROOT / "membership_site" / "demo_bank.toml", ROOT / "tests" / "profiles" / "berka_bank.toml"
+AT = datetime.datetime(2026, 3, 2, 1, tzinfo=datetime.UTC)
+
+pytestmark = pytest.mark.django_db
+
+
+def document(path: Path) -> dict:
+    return tomllib.loads(path.read_text(), parse_float=Decimal)
+
+
+def take(content: dict, **options) -> dict:
+    return configure(document=content, at=AT, actor=Actor.job("configure"), **options)
+
+
+def test_the_demo_bank_stands_after_one_configuration(django_assert_max_num_queries):
+    with django_assert_max_num_queries(50):
+        answer = take(document(DEMO), first_business_date=datetime.date(2026, 2, 1))
+
+    assert answer["kept"] == {}
+    assert {kind: len(codes) for kind, codes in answer["made"].items()} == {
+        "bank": 1,
+        "branches": 13,
+        "currencies": 2,
+        "programmes": 2,
+        "earning_rules": 5,
+    }
+    assert BusinessDate.objects.get().date == Bank.objects.get().first_business_date == datetime.date(2026, 2, 1)
+    lujiazui, head = Branch.objects.get(code="101"), Branch.objects.get(code="000")
+    assert lujiazui.path == f"{head.pk}/{lujiazui.parent_id}/{lujiazui.pk}/"
+    assert PointCurrency.objects.get(code="reward").worth_minor == 1
+    assert list(
+        TierTerms.objects.filter(rule_book__programme__code="premier")
+        .order_by("tier__rank")
+        .values_list("multiplier", flat=True)
+    ) == [Decimal("1"), Decimal("1.2"), Decimal("1.5"), Decimal("2"), Decimal("3")]
+    gold = Condition.objects.get(tier__code="gold", metric="average_assets")
+    assert (gold.enter_minimum, gold.keep_minimum, gold.window, gold.window_length) == (
+        20_000_000,
+        16_000_000,
+        "days",
+        90,
+    )
+    spend = EarningRuleVersion.objects.get(rule__code="card-spend")
+    assert (spend.minimum_amount_minor, spend.reward_rate, spend.number) == (1000, Decimal("0.1"), 1)
+    assert set(spend.programmes.values_list("code", flat=True)) == {"premier", "loyalty"}
+
+
+def test_conditions_on_one_quantity_share_a_series():
+    take(document(BERKA))
+
+    assert sorted(Series.objects.values_list("metric", "currency__code")) == [
+        ("average_assets", None),
+        ("growth_points", "growth"),
+    ]
+    assert Condition.objects.filter(metric="tenure", series=None).count() == 4
+
+
+def test_a_second_configuration_keeps_what_stands_and_adds_the_rest():
+    first = document(BERKA)
+    take(first)
+    second = document(BERKA)
+    second["bank"]["name"] = "Another"
+    second["currencies"][0]["expiry_months"] = 1
+    second["earning_rules"].append(second["earning_rules"][0] | {"code": "more"})
+
+    answer = take(second)
+
+    assert answer["made"] == {"earning_rules": ["more"]}
+    assert answer["kept"] == {
+        "bank": ["Berka"],
+        "branches": ["berka"],
+        "currencies": ["growth", "reward"],
+        "programmes": ["composite", "points"],
+        "earning_rules": ["spending"],
+    }
+    assert PointCurrency.objects.get(code="reward").expiry_months == 24
+    assert (
+        list(AuditEvent.objects.order_by("at", "id").values_list("verb", "system", "reason"))
+        == [("configure", "configure", "bootstrap")] * 2
+    )
+
+
+def test_the_same_configuration_twice_writes_nothing_the_second_time():
+    take(document(DEMO))
+
+    assert take(document(DEMO))["made"] == {}
+    assert AuditEvent.objects.count() == 1
+
+
+def test_a_dry_run_writes_nothing():
+    answer = take(document(DEMO), dry_run=True)
+
+    assert len(answer["made"]["branches"]) == 13
+    assert not Bank.objects.exists() and not Branch.objects.exists() and not AuditEvent.objects.exists()
+
+
+def test_every_complaint_is_listed_with_its_path_and_nothing_is_written():
+    content = document(BERKA)
+    content["colour"] = "red"
+    content["bank"]["currency"] = "Kčs"
+    content["branches"].append({"code": "a", "names": content["branches"][0]["names"], "parent": "nowhere"})
+    content["currencies"][1]["expiry_months"] = 12
+    points, composite = content["programmes"]
+    points["tiers"][1]["names"] = {"en": "Silver"}
+    points["rule_book"]["conditions"][1]["enter"] = 400
+    points["rule_book"]["multipliers"] = {"bronze": 2}
+    del composite["rule_book"]["conditions"][5]
+    rule = content["earning_rules"][0]
+    rule |= {
+        "purposes_in": ["statement_fee"],
+        "growth_currency": "reward",
+        "reward_rate": Decimal("0.0000001"),
+        "programmes": ["none"],
+    }
+    del rule["in_force_from"]
+
+    with pytest.raises(InvalidConfiguration) as refusal:
+        take(content)
+
+    assert sorted(refusal.value.complaints) == [
+        "bank.currency: is wrong: three capital letters",
+        "branches[1].parent: nowhere is no branch",
+        "colour: is not known here",
+        "currencies[1].expiry_months: growth points have neither expiry nor worth",
+        "earning_rules[0].growth_currency: reward is no currency of growth points",
+        "earning_rules[0].in_force_from: is missing: a date such as 2026-01-31",
+        "earning_rules[0].programmes: none is no programme",
+        "earning_rules[0].purposes_out: statement_fee is taken in and left out",
+        "earning_rules[0].reward_rate: is wrong: a number from 0 to 1000000 with at most 6 decimals",
+        "programmes[0].rule_book.conditions: gold asks less growth_points than silver in group 1",
+        "programmes[0].rule_book.multipliers.bronze: is not known here",
+        "programmes[0].tiers[1].names: is wrong: a table with a text for each of en, zh-hans, zh-hant",
+        "programmes[1].rule_book.conditions: gold asks no tenure in group 1, silver does",
+    ]
+    assert not Bank.objects.exists() and not Programme.objects.exists() and not EarningRule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"window": "3 weeks"}, ".window: is missing or wrong: such as 12 months or 90 days"),
+        ({"keep": 1501}, ".keep: asks more than enter"),
+        ({"tier": "standard"}, ".tier: is wrong: one of diamond, gold, platinum, silver"),
+        ({"metric": "tenure"}, ".window: tenure has none"),
+        ({"currency": "reward"}, ".currency: reward is no currency of growth points"),
+        ({"tier": "silver"}, ": silver asks for the same twice in group 1"),
+    ],
+)
+def test_a_condition_that_makes_no_sense_is_refused(change, complaint):
+    content = document(BERKA)
+    content["programmes"][0]["rule_book"]["conditions"][1] |= change
+
+    with pytest.raises(InvalidConfiguration) as refusal:
+        take(content)
+
+    assert f"programmes[0].rule_book.conditions[1]{complaint}" in refusal.value.complaints
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("[bank]", "bank.name: is missing: a text of 1 to 80 characters"),
+        ("currencies = 3", "currencies: is wrong: a list of tables"),
+        ('[[programmes]]\ncode = "a"', "programmes: exactly one is the main one, not none"),
+        (
+            '[[branches]]\ncode = "a"\nparent = "b"\n[[branches]]\ncode = "b"\nparent = "a"',
+            "branches[0].parent: makes the branch lie under itself",
+        ),
+        ('[[branches]]\ncode = "a"\n[[branches]]\ncode = "a"', "branches[1].code: a stands here twice"),
+        (
+            '[[currencies]]\ncode = "p"\nkind = "reward"\nworth = nan',
+            "currencies[0].worth: is wrong: a number from 0 to 1000000 with at most 6 decimals",
+        ),
+    ],
+)
+def test_a_fault_is_named_by_its_path(change, complaint):
+    with pytest.raises(InvalidConfiguration) as refusal:
+        take(tomllib.loads(change, parse_float=Decimal))
+
+    assert complaint in refusal.value.complaints
