@@ -109,7 +109,7 @@ def _read_series(table: Table, metric: str | None, currencies: dict[str, PointCu
 
 
 def _check_ladder(table: Table, tiers: list[Tier], conditions: list[Condition]) -> None:
-    """Complain of tiers nobody can reach, measures asked twice, higher tiers that ask less than lower ones in a group."""
+    """Complain of tiers nobody can reach, measures asked twice, tiers that ask less than a lower one in a group."""
     asked: dict[tuple[int, str, Any], Condition] = {}
     for index, condition in enumerate(conditions):
         key = (condition.group, condition.tier.code, measure_of(condition))
