@@ -6,7 +6,7 @@ BOOK_CLOSING = """
 CREATE FUNCTION members_book_closing() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
   IF TG_OP = 'INSERT' OR NEW.closed_on IS DISTINCT FROM OLD.closed_on THEN
-    NEW.closing_booked_on := greatest(NEW.closed_on, bank_booking_date());
+    NEW.closing_booked_on := bank_booking_date();
   END IF;
   RETURN NEW;
 END $$;
