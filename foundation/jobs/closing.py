@@ -1,0 +1,104 @@
+"""Closing business dates, one after another: each a flip behind the fence and a run of the job."""
+
+import datetime
+from collections.abc import Callable
+
+import structlog
+from django.utils.translation import gettext_lazy as _
+
+from foundation import transactions
+from foundation.jobs import clock, fencing, running
+from foundation.jobs.driving import drive, driving
+from foundation.jobs.models import BusinessDate, Chunk, JobRun
+from foundation.jobs.running import Job
+from foundation.refusals import Refusal
+from foundation.transactions import in_transaction
+
+log = structlog.get_logger(__name__)
+
+Summon = Callable[[JobRun], None]  # asks other processes to help with a run
+Tell = Callable[[JobRun, Chunk | None], None]  # hears of each chunk done here, and with None of each date closed
+
+
+class DateNotOver(Refusal):
+    code = "date_not_over"
+    sentence = _("%(asked)s cannot be closed before it is over: in the bank's zone today is %(today)s.")
+
+
+def due(*, today: datetime.date) -> tuple[datetime.date, datetime.date] | None:
+    """Return the first and the last business date that is over and not closed; None where nothing is due."""
+    first, last = fencing.next_to_close(), today - datetime.timedelta(days=1)
+    return (first, last) if first <= last else None
+
+
+@in_transaction
+def begin(*, job: Job, business_date: datetime.date, at: datetime.datetime) -> JobRun:
+    """Flip the date to closing and make its run, both or neither; a date that is closing already gets its run back."""
+    fencing.hold()
+    fencing.begin_closing(business_date=business_date, at=at)
+    return running.begin(job=job, business_date=business_date, at=at)
+
+
+@in_transaction
+def finish(*, run: JobRun, at: datetime.datetime) -> JobRun:
+    """Mark the run done and its date closed, both or neither; raises RunFailed while a chunk is left."""
+    fencing.finish_closing(business_date=run.business_date, at=at)
+    return running.finish(run=run, at=at)
+
+
+def close(
+    *,
+    job: Job,
+    through: datetime.date,
+    today: datetime.date,
+    who: str,
+    hands: int = 1,
+    summon: Summon | None = None,
+    tell: Tell | None = None,
+) -> list[JobRun]:
+    """Close every business date up to `through` in order, one run each; return the runs, none where all were closed.
+
+    Each date goes on where its tables stand. Refuses date_not_over, already_running; raises RunFailed at the first
+    date that cannot be finished: it stays closing, the next is open for bookings, the next call takes it up again.
+    """
+    if through >= today:
+        raise DateNotOver(asked=through, today=today)
+    runs = []
+    with driving(job=job, who=who):
+        while (business_date := fencing.next_to_close()) <= through:
+            run = transactions.commit(begin, job=job, business_date=business_date, at=clock.now())
+            if summon and run.chunks.filter(done_at=None).count() > len(job.steps):
+                summon(run)
+            drive(job=job, run=run, hands=hands, tell=(lambda chunk, run=run: tell(run, chunk)) if tell else None)
+            runs.append(transactions.commit(finish, run=run, at=clock.now()))
+            log.info("business date closed", job=job.name, run=run.pk, business_date=f"{business_date}")
+            if tell:
+                tell(runs[-1], None)
+    return runs
+
+
+class Rehearsed(Exception):
+    """Carries a rehearsal's run out of the transaction that it takes with it."""
+
+    def __init__(self, run: JobRun) -> None:
+        self.run = run
+
+
+@in_transaction
+def rehearse(*, job: Job, at: datetime.datetime) -> None:
+    """Close the next date and raise Rehearsed, so that the transaction it stands in leaves nothing behind.
+
+    It takes no fence, since whatever is booked meanwhile stays booked; the purses it touches are locked to its end.
+    """
+    business_date = fencing.next_to_close()
+    fencing.begin_closing(business_date=business_date, at=at)
+    run = running.begin(job=job, business_date=business_date, at=at)
+    worker = running.Worker(job, run)
+    while worker.do_next():
+        pass
+    raise Rehearsed(finish(run=run, at=clock.now()))
+
+
+def closed_since(*, first: datetime.date, through: datetime.date) -> int:
+    """Return how many business dates of the period stand closed."""
+    return BusinessDate.objects.filter(date__range=(first, through), status=BusinessDate.Status.CLOSED).count()
