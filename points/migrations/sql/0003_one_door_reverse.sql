@@ -1,0 +1,9 @@
+DROP FUNCTION points_release, points_lapse, points_post, points_settle, points_ensure_partitions;
+DROP TYPE points_answer, points_debit;
+DROP AGGREGATE points_spend(bigint, bigint, boolean);
+DROP FUNCTION points_spend_step;
+ALTER TABLE points_entry DROP CONSTRAINT entry_kind_agrees_with_its_sign;
+ALTER TABLE points_lot DETACH PARTITION points_lot_never;
+ALTER TABLE points_lot_never DROP CONSTRAINT lot_never_expires;
+ALTER TABLE points_lot_never RENAME TO points_lot_rest;
+ALTER TABLE points_lot ATTACH PARTITION points_lot_rest DEFAULT;
