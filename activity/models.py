@@ -66,6 +66,27 @@ class Activity(models.Model):
         indexes = [BrinIndex(fields=["booked_on"], name="activity_booked", pages_per_range=16)]
 
 
+class ReportedId(models.Model):
+    """Whom a source's external id was first reported for: what keeps it from being taken for another member as well.
+
+    The facts' own keys begin with the member (ledger.md §6, rule 3), so that the bank-wide uniqueness stands here.
+    """
+
+    class Fact(models.TextChoices):
+        ACTIVITY = "activity", _("activity")
+        HOLDING = "holding", _("holding")
+
+    pk = models.CompositePrimaryKey("source_id", "fact", "external_id")
+    source_id = models.SmallIntegerField(_("source"))
+    fact = models.CharField(_("fact"), max_length=8, choices=Fact)
+    external_id = models.CharField(_("external id"), max_length=80)
+    member_id = models.BigIntegerField(_("member"))
+
+    class Meta:
+        verbose_name = _("reported id")
+        verbose_name_plural = _("reported ids")
+
+
 class BalanceSnapshot(models.Model):
     """The end-of-day balance of an account; a later revision of a day corrects the earlier ones, which stay."""
 

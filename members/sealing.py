@@ -1,0 +1,123 @@
+"""Sealing personal data: one encrypted document a member under a key of his own, and keyed hashes to find him by.
+
+AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce before the ciphertext; the member's key is wrapped by PERSONAL_DATA_KEY;
+both are bound to the member's id. Hashes are HMAC-SHA256 by LOOKUP_KEY over the kind and the normal form.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import hmac
+import json
+import secrets
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from pypinyin import Style, lazy_pinyin
+
+from foundation.masking import HAN, SEPARATORS, mask_name, mask_phone, normal_name, normal_phone, surname
+from members.models import Person
+
+NONCE_BYTES = 12
+
+# Surnames that are read otherwise than the character usually is, by the first letter of their reading.
+SURNAME_INITIALS = {
+    "单": "s", "單": "s", "仇": "q", "曾": "z", "解": "x", "查": "z", "区": "o", "區": "o", "盖": "g", "蓋": "g", "乐": "y", "樂": "y",
+    "种": "c", "折": "s", "召": "s", "员": "y", "員": "y", "缪": "m", "繆": "m", "朴": "p", "祭": "z", "秘": "b", "长": "z", "長": "z",
+    "尉": "y", "万俟": "m", "萬俟": "m", "澹": "t", "隗": "w", "郗": "x", "重": "c", "翟": "z", "石": "s", "黑": "h",
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class PersonalData:
+    """Who a member is; every part may be unknown (empty, or no date)."""
+
+    full_name: str = ""
+    pinyin: str = ""
+    phone: str = ""
+    national_id: str = ""
+    email: str = ""
+    birth_date: datetime.date | None = None
+    gender: str = ""
+
+
+def seal_person(member_id: int, data: PersonalData) -> Person:
+    """Return the unsaved Person of `data`: sealed under a new key, with masks and hashes."""
+    key = secrets.token_bytes(32)
+    document = {name: str(value) for name, value in dataclasses.asdict(data).items() if value}
+    name = normal_name(data.full_name)
+    initials = pinyin_initials(name, data.pinyin)
+    return Person(
+        member_id=member_id,
+        wrapped_key=_encrypt(settings.PERSONAL_DATA_KEY, key, member_id),
+        sealed=_encrypt(key, json.dumps(document, ensure_ascii=False).encode(), member_id),
+        masked_name=mask_name(name),
+        masked_phone=mask_phone(data.phone),
+        name_hash=hash_of("name", name),
+        surname_hash=hash_of("surname", surname(name)),
+        phone_hash=hash_of("phone", data.phone),
+        national_id_hash=hash_of("national_id", data.national_id),
+        pinyin_hash=hash_of("pinyin", initials),
+    )
+
+
+def open_person(person: Person) -> PersonalData:
+    """Return what was sealed; nothing where the person's key has been destroyed."""
+    if person.wrapped_key is None:
+        return PersonalData()
+    key = _decrypt(settings.PERSONAL_DATA_KEY, bytes(person.wrapped_key), person.member_id)
+    document = json.loads(_decrypt(key, bytes(person.sealed), person.member_id))
+    if "birth_date" in document:
+        document["birth_date"] = datetime.date.fromisoformat(document["birth_date"])
+    return PersonalData(**document)
+
+
+def hash_of(kind: str, text: str) -> bytes | None:
+    """Return the 32-byte keyed hash by which `text` of that kind is found again; None where there is nothing to hash."""
+    normal = NORMAL_FORMS[kind](text)
+    return hmac.digest(settings.LOOKUP_KEY, f"{kind}\0{normal}".encode(), hashlib.sha256) if normal else None
+
+
+def pinyin_of(name: str) -> str:
+    """Return the pinyin of a name's Han characters, a syllable a word; "" for a name without any."""
+    return " ".join(lazy_pinyin(name, errors="ignore"))
+
+
+def pinyin_initials(name: str, pinyin: str = "") -> str:
+    """Return the initials a clerk types: wxm for 王小明, js for John Smith.
+
+    A given `pinyin` goes first where it has one word a character; surnames with a reading of their own count by that.
+    """
+    characters = HAN.findall(name)
+    words = pinyin.split()
+    if not characters or len(words) == len(characters):
+        return "".join(word[0] for word in words or SEPARATORS.split(name) if word)
+    initials = "".join(lazy_pinyin(name, style=Style.FIRST_LETTER, errors="ignore"))
+    known = SURNAME_INITIALS.get(name[:2]) or SURNAME_INITIALS.get(name[0])
+    return known + initials[1:] if known else initials
+
+
+def _plain(text: str) -> str:
+    return "".join(character for character in normal_name(text).casefold() if character.isalnum())
+
+
+NORMAL_FORMS = {
+    "name": lambda text: normal_name(text).casefold(),
+    "surname": lambda text: normal_name(text).casefold(),
+    "phone": normal_phone,
+    "national_id": _plain,
+    "pinyin": _plain,
+}
+
+
+def _encrypt(key: bytes, plain: bytes, member_id: int) -> bytes:
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plain, _binding(member_id))
+
+
+def _decrypt(key: bytes, sealed: bytes, member_id: int) -> bytes:
+    return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _binding(member_id))
+
+
+def _binding(member_id: int) -> bytes:
+    return f"member:{member_id}".encode()
