@@ -20,6 +20,15 @@ class Role(models.TextChoices):
     IT = "it", _("IT")
 
 
+class BranchQuerySet(models.QuerySet["Branch"]):
+    def under(self, paths: list[str]) -> Self:
+        """Keep the branches at or under one of the paths; none for no path."""
+        within = Q(pk__in=[])
+        for path in paths:
+            within |= Q(path__startswith=path)
+        return self.filter(within)
+
+
 class Branch(models.Model):
     """A branch in the bank's tree; `path` is the ids from the root, each ended by a slash, so that a subtree is a prefix."""
 
@@ -28,12 +37,18 @@ class Branch(models.Model):
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children", verbose_name=_("parent"))
     path = models.CharField(_("path"), max_length=200, unique=True)
 
+    objects = BranchQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("branch")
         verbose_name_plural = _("branches")
 
     def __str__(self) -> str:
-        return f"{self.code} {translated(self.names)}"
+        return f"{self.code} {self.name}"
+
+    @property
+    def name(self) -> str:
+        return translated(self.names)
 
 
 class User(AbstractUser):

@@ -4,6 +4,7 @@ import datetime
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.backends import ModelBackend
+from django.utils import timezone
 from django.urls import reverse
 
 from foundation.access import roles, visibility
@@ -22,11 +23,16 @@ class Adapter(DefaultAccountAdapter):
         return reverse("admin:index") if request.user.is_staff else super().get_login_redirect_url(request)
 
 
+def moment_of(user: User) -> datetime.datetime:
+    """Return the instant that this request acts at: the database's, read once per user object, which is once per request."""
+    if "_acts_at" not in user.__dict__:
+        user.__dict__["_acts_at"] = clock.now()
+    return user.__dict__["_acts_at"]
+
+
 def day_of(user: User) -> datetime.date:
-    """Return the date that this request acts on: the database's, read once per user object, which is once per request."""
-    if "_acts_on" not in user.__dict__:
-        user.__dict__["_acts_on"] = clock.today()
-    return user.__dict__["_acts_on"]
+    """Return the date, in the bank's zone, that this request acts on."""
+    return timezone.localtime(moment_of(user), timezone.get_default_timezone()).date()
 
 
 class PostingBackend(ModelBackend):

@@ -1,0 +1,91 @@
+"""The members' list and page in the console. They stand here, above every app, since a member's page reads them all."""
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
+
+from foundation.access import visibility
+from foundation.access.models import Branch
+from foundation.access.signing_in import day_of
+from foundation.web.browsing import BrowseAdmin, Choice, choose
+from members.models import Member
+from membership_site import member_page
+from tiers.models import Standing, Tier
+
+
+class InBranch(Choice):
+    """Members of a branch and of everything under it; only the branches that the user sees are offered."""
+
+    title = _("branch")
+    parameter_name = "branch"
+
+    def lookups(self, request, model_admin):
+        seen = Branch.objects.order_by("path")
+        if not request.user.is_superuser:
+            seen = seen.under(visibility.paths(request.user, permission=visibility.SEE_MEMBERS, on=day_of(request.user)))
+        return [(branch.path, "\N{EM SPACE}" * (branch.path.count("/") - 1) + str(branch)) for branch in seen]
+
+    def queryset(self, request, queryset):
+        return queryset.in_branches([self.value()]) if self.value() else queryset
+
+
+class HoldingTier(Choice):
+    """Members who hold a tier at present; the standard one is held by whoever holds nothing higher in its programme."""
+
+    title = _("tier")
+    parameter_name = "tier"
+
+    def lookups(self, request, model_admin):
+        tiers = Tier.objects.select_related("programme").order_by("programme_id", "rank")
+        return [(str(tier.pk), f"{tier.programme} · {tier}") for tier in tiers]
+
+    def queryset(self, request, queryset):
+        tier = Tier.objects.filter(pk=self.value()).first() if (self.value() or "").isdecimal() else None
+        if tier is None:
+            return queryset
+        standings = Standing.objects.filter(member=OuterRef("pk"), programme=tier.programme_id)
+        if tier.rank == 0:
+            return queryset.filter(~Exists(standings.filter(tier__rank__gt=0)))
+        return queryset.filter(Exists(standings.filter(tier=tier)))
+
+
+@admin.register(Member)
+class MemberAdmin(BrowseAdmin):
+    keyset = ("number",)
+    list_display = ("number", "name", "tiers", "phone", "branch", "joined_on", "status_pill")
+    list_filter = (InBranch, HoldingTier, choose("status"))
+    list_select_related = ("branch", "person")
+    intro = _("By member number, names masked. Use the search box above for a name, a phone number or pinyin initials.")
+    empty = _("No member here. Choose another branch or tier, or use the search box above.")
+
+    def get_queryset(self, request):
+        standings = Standing.objects.filter(tier__rank__gt=0).select_related("tier").order_by("programme_id")
+        visible = Member.objects.visible_to(request.user, on=day_of(request.user))
+        return visible.prefetch_related(Prefetch("standings", standings))
+
+    @admin.display(description=_("name"))
+    def name(self, member: Member) -> str:
+        return member.person.masked_name
+
+    @admin.display(description=_("phone"))
+    def phone(self, member: Member) -> str:
+        return member.person.masked_phone
+
+    @admin.display(description=_("tier"))
+    def tiers(self, member: Member) -> str:
+        return render_to_string("admin/pills.html", {"tiers": [standing.tier for standing in member.standings.all()]})
+
+    @admin.display(description=_("status"))
+    def status_pill(self, member: Member) -> str:
+        return render_to_string("admin/status.html", {"status": member.status, "label": member.get_status_display()})
+
+    def page_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show the member's page: his figures, and one tab of what lies behind them."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        member = self.found(request, object_id)
+        context = member_page.page(request, member=member, as_of=day_of(request.user))
+        return self.admin_site.page(request, "admin/member.html", **context)

@@ -1,0 +1,64 @@
+"""Programmes, their tiers and their rule books, to read."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
+
+from foundation.web.browsing import BrowseAdmin, Section
+from tiers.models import Programme, RuleBook
+
+
+@admin.register(Programme)
+class ProgrammeAdmin(BrowseAdmin):
+    keyset = ("id",)
+    list_display = ("name", "code", "is_main", "ladder")
+
+    @admin.display(description=_("name"))
+    def name(self, programme: Programme) -> str:
+        return str(programme)
+
+    @admin.display(description=_("tiers"))
+    def ladder(self, programme: Programme) -> str:
+        tiers = sorted(programme.tiers.all(), key=lambda tier: tier.rank)
+        return render_to_string("admin/pills.html", {"tiers": tiers})
+
+    def get_queryset(self, request: HttpRequest):
+        return super().get_queryset(request).prefetch_related("tiers")
+
+    def facts(self, request: HttpRequest, programme: Programme) -> list:
+        return [(_("code"), programme.code), (_("tiers"), self.ladder(programme))]
+
+    def sections(self, request: HttpRequest, programme: Programme) -> list[Section]:
+        books = programme.rule_books.order_by("-number")
+        rows = [[link(book), book.in_force_from, book.validity_months or _("none"), book.get_downgrade_display()] for book in books]
+        headers = [_("rule book"), _("in force from"), _("validity in months"), _("downgrade")]
+        return [Section(title=_("Rule books"), headers=headers, rows=rows, empty=_("No rule book yet."))]
+
+
+def link(book: RuleBook) -> str:
+    """Return the rule book's number as a link to its page."""
+    return render_to_string("admin/link.html", {"name": "admin:tiers_rulebook_change", "pk": book.pk, "label": str(book)})
+
+
+@admin.register(RuleBook)
+class RuleBookAdmin(BrowseAdmin):
+    keyset = ("-in_force_from", "-id")
+    list_display = ("__str__", "programme", "number", "in_force_from", "validity_months", "downgrade")
+    list_select_related = ("programme",)
+    intro = _("Each version stays as it was in force; the sentences are made from the rules themselves.")
+
+    def facts(self, request: HttpRequest, book: RuleBook) -> list:
+        return [
+            (_("loyalty programme"), book.programme),
+            (_("in force from"), book.in_force_from),
+            (_("validity in months"), book.validity_months or _("none: each review decides afresh")),
+            (_("downgrade"), book.get_downgrade_display()),
+        ]
+
+    def sections(self, request: HttpRequest, book: RuleBook) -> list[Section]:
+        terms = book.terms.select_related("tier").order_by("tier__rank")
+        rows = [[str(row.tier), f"× {row.multiplier.normalize():f}"] for row in terms]
+        return [
+            Section(title=_("What each tier gives"), headers=[_("tier"), _("points multiplier")], numbers=frozenset({1}), rows=rows)
+        ]
