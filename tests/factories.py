@@ -5,10 +5,13 @@ import datetime
 import factory
 from factory.django import DjangoModelFactory
 
+from activity.models import Activity, Source
+from campaigns.models import EarningRule, EarningRuleVersion
 from foundation.access.models import Branch, Role, StaffPosting, User
 from foundation.jobs.models import Bank, BusinessDate
 from members.models import Account, Member
 from points.models import PointCurrency
+from tiers.models import Condition, Decision, Programme, RuleBook, Series, Tier, TierTerms
 
 PASSWORD = "correct-horse-battery"
 FIRST_BUSINESS_DATE = datetime.date(2026, 3, 2)
@@ -120,3 +123,147 @@ class PointCurrencyFactory(DjangoModelFactory):
     kind = "reward"
     names = names("Points", "积分")
     expiry_months = 12
+
+
+class ProgrammeFactory(DjangoModelFactory):
+    """The bank's main programme, with standard, silver and gold."""
+
+    class Meta:
+        model = Programme
+        skip_postgeneration_save = True
+
+    code = "loyalty"
+    names = factory.LazyAttribute(lambda programme: names(programme.code.capitalize()))
+    is_main = True
+
+    @factory.post_generation
+    def tiers(self: Programme, create: bool, extracted: list[str] | None, **kwargs: object) -> None:
+        for rank, code in enumerate(extracted or ["standard", "silver", "gold"]):
+            Tier.objects.create(programme=self, rank=rank, code=code, names=names(code.capitalize()))
+
+
+class RuleBookFactory(DjangoModelFactory):
+    """Rule book 1; `multipliers` gives terms, by tier code."""
+
+    class Meta:
+        model = RuleBook
+        skip_postgeneration_save = True
+
+    programme = factory.SubFactory(ProgrammeFactory)
+    number = 1
+    in_force_from = datetime.date(2020, 1, 1)
+    validity_months = None
+    created_at = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+
+    @factory.post_generation
+    def multipliers(self: RuleBook, create: bool, extracted: dict[str, object] | None, **kwargs: object) -> None:
+        for code, multiplier in (extracted or {}).items():
+            TierTerms.objects.create(rule_book=self, tier=self.programme.tiers.get(code=code), multiplier=multiplier)
+
+
+class SeriesFactory(DjangoModelFactory):
+    """Average daily assets of the usual classes; `growth=True` makes the growth points'."""
+
+    class Meta:
+        model = Series
+        django_get_or_create = ["metric", "currency", "selection"]
+
+    class Params:
+        growth = factory.Trait(metric="growth_points", currency=factory.SubFactory(PointCurrencyFactory, growth=True))
+
+    metric = "average_assets"
+    currency = None
+    selection = []
+
+
+class ConditionFactory(DjangoModelFactory):
+    """Tenure of a year, unless told otherwise; `keep_minimum` is the minimum to enter."""
+
+    class Meta:
+        model = Condition
+
+    rule_book = factory.SubFactory(RuleBookFactory)
+    tier = factory.LazyAttribute(lambda condition: condition.rule_book.programme.tiers.get(rank=1))
+    group = 1
+    metric = factory.LazyAttribute(lambda condition: condition.series.metric if condition.series else "tenure")
+    series = None
+    window = ""
+    window_length = None
+    enter_minimum = 12
+    keep_minimum = factory.SelfAttribute("enter_minimum")
+
+
+class SourceFactory(DjangoModelFactory):
+    class Meta:
+        model = Source
+        django_get_or_create = ["code"]
+
+    code = "core"
+
+
+class ActivityFactory(DjangoModelFactory):
+    """A card payment of ¥100.00 at noon of `occurred_on`, booked on the first business date or, if later, its own day."""
+
+    class Meta:
+        model = Activity
+        exclude = ["source", "member"]
+
+    member = factory.SubFactory(MemberFactory)
+    member_id = factory.LazyAttribute(lambda activity: activity.member.pk)
+    source = factory.SubFactory(SourceFactory)
+    source_id = factory.LazyAttribute(lambda activity: activity.source.pk)
+    external_id = factory.Sequence(lambda n: f"T{n}")
+    direction = "debit"
+    kind = "card_spend"
+    amount_minor = 100_00
+    currency = "CNY"
+    occurred_on = FIRST_BUSINESS_DATE
+    occurred_at = factory.LazyAttribute(
+        lambda activity: datetime.datetime.combine(activity.occurred_on, datetime.time(4), datetime.UTC)
+    )
+    booked_on = factory.LazyAttribute(lambda activity: max(activity.occurred_on, FIRST_BUSINESS_DATE))
+
+
+class EarningRuleFactory(DjangoModelFactory):
+    class Meta:
+        model = EarningRule
+
+    code = factory.Sequence(lambda n: f"rule-{n}")
+    names = names("Spending", "消费")
+
+
+class EarningRuleVersionFactory(DjangoModelFactory):
+    """Version 1 of a rule: one reward point per unit of money, for everything, since 2020."""
+
+    class Meta:
+        model = EarningRuleVersion
+        skip_postgeneration_save = True
+
+    rule = factory.SubFactory(EarningRuleFactory)
+    number = 1
+    in_force_from = datetime.date(2020, 1, 1)
+    reward_currency = factory.SubFactory(PointCurrencyFactory)
+    reward_rate = 1
+    created_at = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+
+    @factory.post_generation
+    def programmes(self: EarningRuleVersion, create: bool, extracted: list | None, **kwargs: object) -> None:
+        if extracted:
+            self.programmes.add(*extracted)
+
+
+class DecisionFactory(DjangoModelFactory):
+    """A decision that takes a member to the tier `tier` of a programme (the only one) as of a date, under rule book 1."""
+
+    class Meta:
+        model = Decision
+        exclude = ["tier"]
+
+    tier = "gold"
+    programme = factory.LazyAttribute(lambda decision: Programme.objects.get())
+    as_of = FIRST_BUSINESS_DATE
+    from_tier = factory.LazyAttribute(lambda decision: decision.programme.tiers.get(rank=0))
+    to_tier = factory.LazyAttribute(lambda decision: decision.programme.tiers.get(code=decision.tier))
+    outcome = "upgraded"
+    figures = {}
+    rule_book = factory.LazyAttribute(lambda decision: decision.programme.rule_books.get(number=1))
