@@ -1,0 +1,182 @@
+"""Seeding a generated bank to show and to measure with: fictional people, and facts made by set-based SQL.
+
+The same number of members, seed and day give the same bank. Nothing here is real, and production refuses it.
+"""
+
+import dataclasses
+import datetime
+import hmac
+import random
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count
+from django.utils.translation import gettext_lazy as _
+
+from activity.models import Activity, Source
+from foundation.access.models import Branch, Role, StaffPosting, SystemClient, User
+from foundation.actors import Actor
+from foundation.jobs import statistics
+from foundation.jobs.models import Bank
+from foundation.periods import add_months
+from foundation.querying import statement
+from foundation.refusals import Refusal
+from foundation.transactions import commit, in_transaction
+from members import enrolling
+from members.models import Member
+from members.reports import AccountReport, MemberReport
+from membership_site import configuring
+
+BATCH_MEMBERS = 10_000
+HISTORY_MONTHS = 14
+MONTHLY_ACTIVITIES = 4
+FIRST_NUMBER = 88_000_001
+DEMO_BANK = Path(__file__).parent / "demo_bank.toml"
+FACTS = ("seed_activities", "seed_snapshots", "seed_holdings")
+
+SURNAMES = "王李张刘陈杨黄赵周吴徐孙朱马胡郭林何高罗郑梁谢宋唐许邓冯韩曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任沈"
+COMPOUND_SURNAMES = ("欧阳", "司徒", "上官", "诸葛")
+GIVEN_NAMES = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰慧建文俊宇浩然子轩梓涵思远嘉怡若曦安雅晨逸"
+ENGLISH_GIVEN = ("Grace", "Oliver", "Amelia", "Henry", "Isla", "Samuel", "Chloe", "Daniel", "Ruby", "Thomas", "Elena", "Marcus")
+ENGLISH_SURNAMES = ("Hartley", "Okafor", "Lindqvist", "Moreau", "Castellan", "Bright", "Novak", "Ferreira", "Ashdown", "Keller")
+
+
+class NotForProduction(Refusal):
+    code = "not_for_production"
+    sentence = _("A generated bank is for demonstration and measuring only.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Login:
+    """Someone who may sign in to the demonstration: staff by role and branch, a member by how active he is in that branch."""
+
+    username: str
+    role: str = ""
+    branch_code: str = "101"
+    percentile: float = 0
+
+
+LOGINS = (
+    Login(username="teller", role=Role.TELLER, branch_code="101"),
+    Login(username="manager", role=Role.PROGRAMME_MANAGER, branch_code="000"),
+    Login(username="compliance", role=Role.COMPLIANCE, branch_code="000"),
+    Login(username="ops", role=Role.IT, branch_code="000"),
+    Login(username="member1", percentile=0.5),
+    Login(username="member2", percentile=0.93),
+    Login(username="member3", percentile=0.995),
+)
+SYSTEM_CLIENT = "core-banking"
+
+
+def secret_of(name: str) -> str:
+    """Return the demonstration's password or client secret of `name`: its own in every installation, and the same each time."""
+    return hmac.digest(settings.SECRET_KEY.encode(), f"demo {name}".encode(), "sha256").hex()[:16]
+
+
+def is_seeded() -> bool:
+    """Tell whether a bank stands in the database already."""
+    return Bank.objects.exists()
+
+
+def seed(*, members: int, nights: int, seed: int, today: datetime.date, at: datetime.datetime, actor: Actor) -> Iterator[tuple[str, int]]:
+    """Seed a bank of `members` whose first business date lies `nights` back; yield each step's name and count as it lands.
+
+    Each batch commits by itself and may be repeated: a seeding that was killed is taken up where it stands. Refuses in production.
+    """
+    if settings.PRODUCTION:
+        raise NotForProduction
+    first_booking = today - datetime.timedelta(days=nights)
+    document = tomllib.loads(DEMO_BANK.read_text(encoding="utf-8"), parse_float=Decimal)
+    commit(configuring.configure, document=document, at=at, actor=actor, first_business_date=first_booking)
+    yield "configured", 1
+    branches = [branch.code for branch in Branch.objects.filter(children__isnull=True).order_by("code")]
+    for start in range(0, members, BATCH_MEMBERS):
+        batch = list(people(range(start, min(start + BATCH_MEMBERS, members)), branches=branches, seed=seed, today=today))
+        commit(enrolling.enrol, batch=batch, at=at, actor=actor)
+        yield "members", len(batch)
+    statistics.refresh()
+    source = Source.objects.get_or_create(code="generated")[0]
+    bounds = {"seed": seed, "start": add_months(today, -HISTORY_MONTHS), "until": today - datetime.timedelta(days=1), "source": source.pk}
+    bounds |= {"first_booking": first_booking, "monthly": MONTHLY_ACTIVITIES, "zone": settings.TIME_ZONE, "currency": "CNY"}
+    numbers = Member.objects.order_by("pk").values_list("pk", flat=True)
+    first, last = numbers.first(), numbers.last()
+    for start in range(first, last + 1, BATCH_MEMBERS):
+        for name in FACTS:
+            yield name, commit(_generate, name=name, bounds=bounds | {"first": start, "last": start + BATCH_MEMBERS - 1})
+    statistics.refresh()
+    commit(_open_logins, today=today)
+    yield "logins", len(LOGINS)
+
+
+def people(numbers: range, *, branches: list[str], seed: int, today: datetime.date) -> Iterator[MemberReport]:
+    """Yield a fictional member for each number: a Chinese or an English name, a phone that nobody has, one to three accounts."""
+    for number in numbers:
+        dice = random.Random(seed * 1_000_003 + number)  # noqa: S311  (a generated bank needs repeatable dice, not secret ones)
+        joined_on = today - datetime.timedelta(days=dice.randint(20, 3650))
+        member_number = f"{FIRST_NUMBER + number}"
+        if dice.random() < 0.85:
+            surname = dice.choice(COMPOUND_SURNAMES) if dice.random() < 0.03 else dice.choice(SURNAMES)
+            full_name = surname + "".join(dice.choices(GIVEN_NAMES, k=dice.choice((1, 2, 2))))
+        else:
+            full_name = f"{dice.choice(ENGLISH_GIVEN)} {dice.choice(ENGLISH_SURNAMES)}"
+        classes = ["deposit"] + [kind for kind, share in (("wealth", 0.35), ("card", 0.6)) if dice.random() < share]
+        yield MemberReport(
+            number=member_number,
+            branch_code=dice.choice(branches),
+            joined_on=joined_on,
+            full_name=full_name,
+            # No network hands out numbers that begin with 100 and go on for eleven digits.
+            phone=f"100{number:08d}",
+            email=f"member{number + 1}@example.com",
+            birth_date=datetime.date(dice.randint(1945, 2006), dice.randint(1, 12), dice.randint(1, 28)),
+            gender=dice.choice(("female", "male")),
+            accounts=tuple(
+                AccountReport(number=f"62{number:09d}{place}", account_class=kind, opened_on=joined_on) for place, kind in enumerate(classes)
+            ),
+        )
+
+
+@in_transaction
+def _generate(*, name: str, bounds: dict[str, object]) -> int:
+    """Run one generator of facts over one range of members; return the rows made."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement("membership_site", name), bounds)
+        return cursor.rowcount
+
+
+def _member_at(percentile: float, branch_code: str) -> int:
+    """Return the member of a branch who is more active than the share `percentile` of its members."""
+    members = Member.objects.filter(branch__code=branch_code).values_list("pk", flat=True)
+    counts = Activity.objects.filter(member_id__in=members).values("member_id").annotate(activities=Count("external_id"))
+    ranked = [row["member_id"] for row in counts.order_by("activities", "member_id")]
+    return ranked[int(percentile * len(ranked))]
+
+
+@in_transaction
+def _open_logins(*, today: datetime.date) -> None:
+    """Give the demonstration's people their sign-in, staff their postings, and the core bank its client of the API."""
+    for login in LOGINS:
+        user, new = User.objects.get_or_create(username=login.username, defaults={"is_staff": bool(login.role), "full_name": login.username.title()})
+        if new:
+            user.set_password(secret_of(login.username))
+            user.employee_number = f"E-{login.username}" if login.role else None
+            user.save(update_fields=["password", "employee_number"])
+        if login.role:
+            branch = Branch.objects.get(code=login.branch_code)
+            StaffPosting.objects.get_or_create(user=user, branch=branch, role=login.role, starts_on=today - datetime.timedelta(days=365))
+        elif not Member.objects.filter(user=user).exists():
+            Member.objects.filter(pk=_member_at(login.percentile, login.branch_code), user=None).update(user=user)
+    SystemClient.objects.get_or_create(
+        client_id=SYSTEM_CLIENT,
+        defaults={
+            "name": "Core banking",
+            "client_type": SystemClient.CLIENT_CONFIDENTIAL,
+            "authorization_grant_type": SystemClient.GRANT_CLIENT_CREDENTIALS,
+            "client_secret": secret_of(SYSTEM_CLIENT),
+            "scopes": ["activities:write", "members:read"],
+        },
+    )
