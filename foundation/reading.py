@@ -41,6 +41,15 @@ class Table:
         """Read a text of 1 to `longest` characters."""
         return self._read(key, default, f"a text of 1 to {longest} characters", lambda raw: _text(raw, longest))
 
+    def verbatim(self, key: str, *, longest: int, default: Any = REQUIRED) -> str:
+        """Read a text of at most `longest` characters as it stands, blanks and emptiness included."""
+        return self._read(key, default, f"a text of at most {longest} characters", lambda raw: _verbatim(raw, longest))
+
+    def verbatims(self, key: str, *, longest: int, default: Any = REQUIRED) -> list[str]:
+        """Read a list of texts as they stand."""
+        what = f"a list of texts of at most {longest} characters"
+        return self._read(key, default, what, lambda raw: [_verbatim(one, longest) for one in _list(raw)]) or []
+
     def choice(self, key: str, allowed: Collection[str], *, default: Any = REQUIRED) -> str:
         """Read one word out of `allowed`."""
         return self._read(key, default, f"one of {', '.join(sorted(allowed))}", lambda raw: _allowed(raw, allowed))
@@ -106,6 +115,18 @@ def _text(raw: Any, longest: int) -> str:
     return raw.strip()
 
 
+def _verbatim(raw: Any, longest: int) -> str:
+    if not isinstance(raw, str) or len(raw) > longest:
+        raise ValueError
+    return raw
+
+
+def _list(raw: Any) -> list[Any]:
+    if not isinstance(raw, list):
+        raise ValueError
+    return raw
+
+
 def _allowed(raw: Any, allowed: Collection[str]) -> str:
     if not isinstance(raw, str) or raw not in allowed:
         raise ValueError
@@ -113,9 +134,7 @@ def _allowed(raw: Any, allowed: Collection[str]) -> str:
 
 
 def _words(raw: Any, longest: int) -> list[str]:
-    if not isinstance(raw, list):
-        raise ValueError
-    words = sorted(_text(word, longest) for word in raw)
+    words = sorted(_text(word, longest) for word in _list(raw))
     if len(set(words)) < len(words):
         raise ValueError
     return words
@@ -168,6 +187,4 @@ def _table(raw: Any) -> dict[str, Any]:
 
 
 def _tables(raw: Any) -> list[dict[str, Any]]:
-    if not isinstance(raw, list):
-        raise ValueError
-    return [_table(one) for one in raw]
+    return [_table(one) for one in _list(raw)]
