@@ -202,7 +202,7 @@ class SourceFactory(DjangoModelFactory):
 
 
 class ActivityFactory(DjangoModelFactory):
-    """A card payment of ¥100.00 at noon of `occurred_on`, booked on the first business date or, if later, its own day."""
+    """A card payment of ¥100.00 at noon of `occurred_on`, booked on it or the first business date if later."""
 
     class Meta:
         model = Activity
@@ -253,7 +253,7 @@ class EarningRuleVersionFactory(DjangoModelFactory):
 
 
 class DecisionFactory(DjangoModelFactory):
-    """A decision that takes a member to the tier `tier` of a programme (the only one) as of a date, under rule book 1."""
+    """A decision that takes a member to the tier `tier` of a programme (the only one), under rule book 1."""
 
     class Meta:
         model = Decision

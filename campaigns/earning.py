@@ -1,0 +1,65 @@
+"""What activities earn: one evaluator for a night's facts and for those taken on line (docs/earning.md)."""
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+
+from django.db import connection
+
+from activity import recording
+from activity.reports import ActivityReport
+from foundation.actors import Actor
+from foundation.querying import statement
+from foundation.transactions import in_transaction
+from points import ledger
+from points.models import Kind
+
+# The outcomes of recording after which an activity stands, and may have earned.
+STANDING = {"recorded", "duplicate"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TakeAnswer:
+    """What became of a report (an outcome of activity.recording), and the points it has earned, by currency code."""
+
+    outcome: str
+    earned: dict[str, int]
+
+
+@in_transaction
+def earn(*, business_date: datetime.date, first_member: int, last_member: int, actor: Actor) -> dict[str, int]:
+    """Book what the activities earn that a member range has booked on `business_date`; answer how many postings, by outcome.
+
+    The night's step: done again it books nothing. Activities that earned on line are left out.
+    """
+    ledger.stage()
+    _evaluate("activities_of_night", business_date=business_date, first_member=first_member, last_member=last_member)
+    return ledger.post_staged(actor=actor, business_date=business_date)
+
+
+@in_transaction
+def take(reports: Sequence[ActivityReport], *, actor: Actor) -> list[TakeAnswer]:
+    """Record activities and earn on them at once; answer report by report, in order.
+
+    A duplicate answers what its first report has earned until now: nothing yet, if that waits for the night. Some ten
+    statements, however many reports.
+    """
+    outcomes = recording.record_activities(reports, earned_at_once=True, actor=actor)
+    if "recorded" in outcomes:
+        ledger.stage()
+        _evaluate("activities_taken")
+        ledger.post_staged(actor=actor)
+    earned: dict[int, dict[str, int]] = {}
+    if STANDING & set(outcomes):
+        with connection.cursor() as cursor:
+            cursor.execute(statement("campaigns", "read_earned"))
+            for place, currency, points in cursor.fetchall():
+                earned.setdefault(place, {})[currency] = points
+    return [TakeAnswer(outcome=outcome, earned=earned.get(place, {})) for place, outcome in enumerate(outcomes)]
+
+
+def _evaluate(activities: str, **parameters: object) -> None:
+    """Write what the activities of a query (a file of campaigns/sql) earn into the staged postings."""
+    sql = statement("campaigns", "evaluate").replace("{activities}", statement("campaigns", activities))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"earn": Kind.EARN} | parameters)

@@ -1,0 +1,65 @@
+"""Why an entry has its points, in words: rule, working, note."""
+
+import dataclasses
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from campaigns.models import EarningRuleVersion
+from foundation.jobs.models import Bank
+from foundation.money import money, number
+from foundation.translating import translated
+from points.models import Entry
+from tiers.models import Tier
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reason:
+    """The reason of an entry in the reader's language, and the rule version that gave it.
+
+    `rule` is its name, `working` such as "¥240.00 × 0.1 × Gold ×2 = 48", `note` says what else mattered, or nothing.
+    """
+
+    version: EarningRuleVersion
+    rule: str
+    working: str
+    note: str
+
+
+def why(entry: Entry) -> Reason | None:
+    """Return the reason of one entry; None for one that no earning rule gave."""
+    return why_each([entry])[0]
+
+
+def why_each(entries: Iterable[Entry]) -> list[Reason | None]:
+    """Return the reasons of entries, in order, in three statements at most."""
+    entries = list(entries)
+    wanted = {entry.rule_version_id for entry in entries if entry.rule_version_id is not None and entry.figures}
+    if not wanted:
+        return [None] * len(entries)
+    versions = EarningRuleVersion.objects.select_related("rule").in_bulk(wanted)
+    tiers = {(tier.programme.code, tier.code): tier for tier in Tier.objects.select_related("programme")}
+    currency = Bank.objects.get().currency
+    return [
+        _reason(entry, versions[entry.rule_version_id], tiers, currency) if entry.rule_version_id in wanted else None
+        for entry in entries
+    ]
+
+
+def _reason(entry: Entry, version: EarningRuleVersion, tiers: dict[tuple[str, str], Tier], currency: str) -> Reason:
+    figures: dict[str, Any] = entry.figures
+    factors = [number(Decimal(figures["rate"]))]
+    if figures["per"] == EarningRuleVersion.Per.AMOUNT:
+        factors.insert(0, money(figures["amount_minor"], currency=currency))
+    if "multiplier" in figures:
+        tier = tiers[figures["programme"], figures["tier"]]
+        factors.append(f"{translated(tier.names)} ×{figures['multiplier']}")
+    uncapped = figures.get("uncapped", entry.points)
+    return Reason(
+        version=version,
+        rule=translated(version.rule.names),
+        working=f"{' × '.join(factors)} = {number(uncapped)}",
+        note=_("At most %(cap)s per activity.") % {"cap": number(figures["cap"])} if "cap" in figures else "",
+    )
