@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Callable
 
 import structlog
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from foundation import transactions
@@ -16,7 +17,7 @@ from foundation.transactions import in_transaction
 
 log = structlog.get_logger(__name__)
 
-Summon = Callable[[JobRun], None]  # asks other processes to help with a run
+Summon = Callable[[JobRun, int], None]  # asks other processes to help with a run of so many chunks a step
 Tell = Callable[[JobRun, Chunk | None], None]  # hears of each chunk done here, and with None of each date closed
 
 
@@ -25,10 +26,17 @@ class DateNotOver(Refusal):
     sentence = _("%(asked)s cannot be closed before it is over: in the bank's zone today is %(today)s.")
 
 
+def refuse_unless_over(business_date: datetime.date, *, today: datetime.date) -> None:
+    """Refuse (date_not_over) a date that is not over: until midnight its points can still be spent."""
+    if business_date >= today:
+        raise DateNotOver(asked=business_date, today=today)
+
+
 def due(*, today: datetime.date) -> tuple[datetime.date, datetime.date] | None:
-    """Return the first and the last business date that is over and not closed; None where nothing is due."""
-    first, last = fencing.next_to_close(), today - datetime.timedelta(days=1)
-    return (first, last) if first <= last else None
+    """Return the first and the last business date that is over and not closed; None where nothing is due, or no bank is."""
+    last = today - datetime.timedelta(days=1)
+    first = BusinessDate.objects.exclude(status=BusinessDate.Status.CLOSED).order_by("date").first()
+    return (first.date, last) if first and first.date <= last else None
 
 
 @in_transaction
@@ -61,14 +69,13 @@ def close(
     Each date goes on where its tables stand. Refuses date_not_over, already_running; raises RunFailed at the first
     date that cannot be finished: it stays closing, the next is open for bookings, the next call takes it up again.
     """
-    if through >= today:
-        raise DateNotOver(asked=through, today=today)
+    refuse_unless_over(through, today=today)
     runs = []
     with driving(job=job, who=who):
         while (business_date := fencing.next_to_close()) <= through:
             run = transactions.commit(begin, job=job, business_date=business_date, at=clock.now())
-            if summon and run.chunks.filter(done_at=None).count() > len(job.steps):
-                summon(run)
+            if summon and (chunks := run.chunks.filter(step=job.steps[-1].name, done_at=None).count()) > 1:
+                summon(run, chunks)
             drive(job=job, run=run, hands=hands, tell=(lambda chunk, run=run: tell(run, chunk)) if tell else None)
             runs.append(transactions.commit(finish, run=run, at=clock.now()))
             log.info("business date closed", job=job.name, run=run.pk, business_date=f"{business_date}")
@@ -77,26 +84,22 @@ def close(
     return runs
 
 
-class Rehearsed(Exception):
-    """Carries a rehearsal's run out of the transaction that it takes with it."""
-
-    def __init__(self, run: JobRun) -> None:
-        self.run = run
-
-
 @in_transaction
-def rehearse(*, job: Job, at: datetime.datetime) -> None:
-    """Close the next date and raise Rehearsed, so that the transaction it stands in leaves nothing behind.
+def rehearse(*, job: Job, business_date: datetime.date | None, today: datetime.date, at: datetime.datetime) -> JobRun:
+    """Close the next date (which must be `business_date`, if that is given) and roll it back; return the run that there was.
 
     It takes no fence, since whatever is booked meanwhile stays booked; the purses it touches are locked to its end.
     """
-    business_date = fencing.next_to_close()
+    business_date = business_date or fencing.next_to_close()
+    refuse_unless_over(business_date, today=today)
     fencing.begin_closing(business_date=business_date, at=at)
     run = running.begin(job=job, business_date=business_date, at=at)
     worker = running.Worker(job, run)
     while worker.do_next():
         pass
-    raise Rehearsed(finish(run=run, at=clock.now()))
+    finish(run=run, at=at)
+    transaction.set_rollback(True)
+    return run
 
 
 def closed_since(*, first: datetime.date, through: datetime.date) -> int:
