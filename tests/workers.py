@@ -1,4 +1,4 @@
-"""Real Celery workers for tests: processes of their own on a test's database, with a broker's database and queue to themselves."""
+"""Real Celery workers for tests: processes of their own on a test's database and a broker database of its own."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def environment(database: str, **more: str) -> dict[str, str]:
-    """Return the environment of a process that works on `database`, with a broker database that follows our process id."""
+    """Return the environment of a process that works on `database`; its broker database follows our process id."""
 
     def at(url: str, path: str) -> str:
         return urlunsplit(urlsplit(url)._replace(path=f"/{path}"))

@@ -1,4 +1,4 @@
-"""The heartbeat: proof that rings are sent, delivered and consumed, as a job run per date (the broker's answer proves less)."""
+"""The heartbeat: proof that rings are sent, delivered and consumed (that the broker answers proves less)."""
 
 import datetime
 

@@ -33,7 +33,7 @@ def refuse_unless_over(business_date: datetime.date, *, today: datetime.date) ->
 
 
 def due(*, today: datetime.date) -> tuple[datetime.date, datetime.date] | None:
-    """Return the first and the last business date that is over and not closed; None where nothing is due, or no bank is."""
+    """Return the first and the last business date that is over and not closed; None where none is, or no bank."""
     last = today - datetime.timedelta(days=1)
     first = BusinessDate.objects.exclude(status=BusinessDate.Status.CLOSED).order_by("date").first()
     return (first.date, last) if first and first.date <= last else None
@@ -86,7 +86,7 @@ def close(
 
 @in_transaction
 def rehearse(*, job: Job, business_date: datetime.date | None, today: datetime.date, at: datetime.datetime) -> JobRun:
-    """Close the next date (which must be `business_date`, if that is given) and roll it back; return the run that there was.
+    """Close the next date, which must be `business_date` if that is given, and roll it back; return the run.
 
     It takes no fence, since whatever is booked meanwhile stays booked; the purses it touches are locked to its end.
     """

@@ -1,4 +1,4 @@
-"""The night's races, each beside its naive twin: two drivers, many hands on one run, bookings against the flip of the date."""
+"""The night's races, each beside its naive twin: two drivers, many hands on one run, bookings against the flip."""
 
 import datetime
 import threading
@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from django.db import connections, transaction
 
 from foundation import transactions
@@ -55,7 +54,7 @@ def test_two_drivers_at_once_and_one_runs(committed):
 
 
 def crowd() -> int:
-    """Let four workers do one run of many small chunks; return how many marks there are beyond one per member and step."""
+    """Let four workers do one run of small chunks; return how many marks there are beyond one per member and step."""
     BankFactory()
     members = [MemberFactory().pk for _ in range(24)]
     job = steps.job(size=1)
