@@ -4,7 +4,8 @@ set -eu
 part="$1"
 shift
 case "$part" in
-    web) exec python -m gunicorn membership_site.wsgi --bind 0.0.0.0:8000 --worker-class gthread \
+    web) mkdir -p "${PROMETHEUS_MULTIPROC_DIR:=/tmp/metrics}" && export PROMETHEUS_MULTIPROC_DIR
+         exec python -m gunicorn membership_site.wsgi --bind 0.0.0.0:8000 --worker-class gthread \
              --workers "${WEB_PROCESSES:-2}" --threads "${WEB_THREADS:-4}" --worker-tmp-dir /dev/shm --no-control-socket "$@" ;;
     worker) exec python -m celery -A membership_site.celery worker --loglevel INFO \
                 --concurrency "${WORKER_PROCESSES:-2}" --without-gossip --without-mingle "$@" ;;

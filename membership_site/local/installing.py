@@ -9,7 +9,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from membership_site.local import sharing
+from membership_site.local.locking import lock
 from membership_site.local.supervising import say
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,16 +21,13 @@ UV = "uv==0.13.9"
 
 def install(*, development: bool) -> None:
     """Make `.venv` hold what the lock says, then go on inside it; does nothing where it does already."""
-    locks = (
-        [ROOT / "requirements-dev.lock"]
-        if development
-        else [ROOT / "requirements.lock", ROOT / "requirements-dev.lock"]
-    )
-    wanted = {hashlib.sha256(lock.read_bytes()).hexdigest(): lock for lock in locks}
-    with sharing.lock(ROOT / ".local" / "install.lock"):
+    files = [ROOT / "requirements-dev.lock"] + ([] if development else [ROOT / "requirements.lock"])
+    wanted = {hashlib.sha256(file.read_bytes()).hexdigest(): file for file in files}
+    with lock(ROOT / ".local" / "install.lock"):
         if not _environment_runs() or not MARK.exists() or MARK.read_text() not in wanted:
-            _install_lock(locks[0])
-            MARK.write_text(next(iter(wanted)))
+            sum_of_lock, requirements = wanted.popitem()
+            _install(requirements)
+            MARK.write_text(sum_of_lock)
     if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
         os.execv(PYTHON, [str(PYTHON), "-m", "membership_site.local", *sys.argv[1:]])
     compile_catalogues()
@@ -54,23 +51,23 @@ def _environment_runs() -> bool:
     return PYTHON.exists() and subprocess.run([PYTHON, "-c", ""], capture_output=True).returncode == 0
 
 
-def _install_lock(lock: Path) -> None:
+def _install(requirements: Path) -> None:
     if not _environment_runs():
         _refuse_unfit_machine()
         say(f"making {ENVIRONMENT.name} with Python {platform.python_version()}")
         subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-    say(f"installing {lock.name}")
+    say(f"installing {requirements.name}")
     MARK.unlink(missing_ok=True)
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
     # Compiled once here, not by each of a dozen processes where PYTHONDONTWRITEBYTECODE is set.
     uv = [str(PYTHON), "-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON)]
-    locked = ["--require-hashes", "-r", str(lock)]
+    locked = ["--require-hashes", "-r", str(requirements)]
     quiet = {"stdout": sys.stderr, "env": {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}}
     if subprocess.run([*pip, UV], **quiet).returncode == 0 and subprocess.run([*uv, *locked], **quiet).returncode == 0:
         return
     say("uv could not; trying pip, which knows pip.conf")
     if subprocess.run([*pip, *locked], **quiet).returncode:
-        sys.exit(f"Could not install {lock.name}: is the package index reachable?")
+        sys.exit(f"Could not install {requirements.name}: is the package index reachable?")
 
 
 def _refuse_unfit_machine() -> None:

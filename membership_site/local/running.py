@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,8 +11,9 @@ import time
 from http.client import HTTPConnection
 from pathlib import Path
 
+from membership_site.local.locking import announce
 from membership_site.local.serving import write_private
-from membership_site.local.sharing import LOCAL, Demo, announce, test_servers
+from membership_site.local.sharing import LOCAL, Demo, test_servers
 from membership_site.local.supervising import Child, Supervisor, say
 
 PYTHON = sys.executable
@@ -132,24 +134,17 @@ def _site_port() -> int:
 def _parts(port: int, environment: dict[str, str]) -> tuple[Child, Child, Child]:
     """Return the worker, the web server and the beat, not yet started."""
     logs = LOCAL / "demo"
-    gunicorn = [
-        "gunicorn",
-        "membership_site.wsgi",
-        "-b",
-        f"127.0.0.1:{port}",
-        "-k",
-        "gthread",
-        "-w",
-        "2",
-        "--threads",
-        "4",
-    ]
+    metrics = logs / "metrics"  # counted by each process of the web server, summed when they are read
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(parents=True)
+    web = f"gunicorn membership_site.wsgi --preload --no-control-socket -b 127.0.0.1:{port} -k gthread -w 2 --threads 4"
     worker = ["worker", "-c", "2", "-l", "INFO", "--without-gossip", "--without-mingle"]
     beat = ["beat", "-l", "INFO", "--pidfile=", "-s", str(logs / "beat-schedule")]
+    counted = {**environment, "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
     return (
         # Orphaned, it drops its tasks at once: they are acknowledged late and come back.
         Child("worker", [*CELERY, *worker], logs / "worker.log", orphaned=signal.SIGQUIT, environment=environment),
-        Child("web", [PYTHON, "-m", *gunicorn], logs / "web.log", environment=environment),
+        Child("web", [PYTHON, "-m", *web.split()], logs / "web.log", environment=counted),
         Child("beat", [*CELERY, *beat], logs / "beat.log", environment=environment),
     )
 

@@ -10,11 +10,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
+
+from membership_site.local.locking import lock
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 BINDING = sys.platform == "linux"  # whether the kernel can end a child with its parent
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds before a dead process is started again
+LEFTOVER_ENDS_WITHIN = 20.0  # seconds
 SETTLED_AFTER = 30.0  # seconds of life after which the delay starts small again
 
 
@@ -40,11 +44,6 @@ def bound_to_us(last_signal: int, before: Callable[[], None] | None = None) -> C
     return bind
 
 
-def _began(pid: int) -> str:
-    """Return when a process began, empty where there is none of this number."""
-    return subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
-
-
 @dataclass
 class Child:
     """A process kept alive: its command, how it is asked to end, and what it needs at its start."""
@@ -67,8 +66,7 @@ class Child:
 
     def start(self) -> None:
         """Start the process in a session of its own, out of reach of the terminal's Ctrl-C."""
-        self._end_leftover()
-        with self.log.open("ab") as log:
+        with self._claim() as held, self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.PIPE if self.feed else subprocess.DEVNULL,
@@ -76,25 +74,30 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=self.environment,
                 start_new_session=True,
+                pass_fds=[held.fileno()],
                 preexec_fn=bound_to_us(self.orphaned, self.before) if self.bound else self.before,
                 **self.spawn,
             )
+            held.truncate(0)
+            held.write(str(self.process.pid))
         if self.feed:
             self.process.stdin.write(self.feed)
             self.process.stdin.close()
-        if not self.bound:
-            self.log.with_suffix(".left").write_text(f"{self.process.pid} {_began(self.process.pid)}")
         self.started_at, self.due_at = time.monotonic(), None
 
-    def _end_leftover(self) -> None:
-        """End what a killed run of ours left behind, on systems whose kernel has not done so."""
-        left = self.log.with_suffix(".left")
-        if self.bound or not left.exists():
-            return
-        pid, began = left.read_text().split(maxsplit=1)
-        while _began(int(pid)) == began:  # else it is gone, or another process has its number
-            os.kill(int(pid), self.orphaned)
-            time.sleep(0.2)
+    def _claim(self) -> IO:
+        """Lock the process's own file once nothing of a killed run holds it any more; the process inherits the lock."""
+        mine = self.log.with_suffix(".pid")
+        asked, deadline = self.bound, time.monotonic() + LEFTOVER_ENDS_WITHIN
+        while not (held := lock(mine, wait=False)):
+            left = mine.read_text()
+            if left and not asked:
+                os.kill(int(left), self.orphaned)
+                asked = True
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{self.name} of a run that was killed does not end: kill {left}")
+            time.sleep(0.1)
+        return held
 
     @property
     def running(self) -> bool:
