@@ -28,7 +28,7 @@ class TakeAnswer:
 
 @in_transaction
 def earn(*, business_date: datetime.date, first_member: int, last_member: int, actor: Actor) -> dict[str, int]:
-    """Book what the activities earn that a member range has booked on `business_date`; answer how many postings, by outcome.
+    """Book what the activities of a member range earn that are booked on `business_date`; answer postings by outcome.
 
     The night's step: done again it books nothing. Activities that earned on line are left out.
     """

@@ -48,7 +48,7 @@ def growth():
     return PointCurrencyFactory(growth=True)
 
 
-# E07: exact decimals, rounded down once, at the end. Binary floats, or rounding on the way, would miss some of these by one.
+# E07: exact decimals, rounded down once, at the end. Binary floats, or rounding on the way, would miss some of these.
 @pytest.mark.parametrize(
     ("amount_minor", "rate", "multiplier", "points"),
     [
