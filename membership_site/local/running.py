@@ -5,12 +5,12 @@ import shlex
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from http.client import HTTPConnection
 from pathlib import Path
 
+from membership_site.local.installing import MARK, ROOT
 from membership_site.local.locking import announce
 from membership_site.local.serving import write_private
 from membership_site.local.sharing import LOCAL, Demo, test_servers
@@ -36,21 +36,18 @@ def demo(arguments: list[str]) -> int:
         site = f"http://127.0.0.1:{port}"
         worker, web, beat = _parts(port, environment)
         supervisor.add(worker)
-        known = subprocess.run([*MANAGE, "help", "--commands"], env=environment, capture_output=True, text=True).stdout
-        if "seed_demo" in known:
-            _must(supervisor, [*MANAGE, "seed_demo", *arguments], environment)
+        _must(supervisor, [*MANAGE, "seed_demo", *arguments], environment)
         tell("the bank is there")
-        if "close_day" in known:
-            _must(supervisor, [*MANAGE, "close_day", "--due", "--celery"], environment)
+        _must(supervisor, [*MANAGE, "close_day", "--due", "--celery"], environment)
         tell("every night that was due is closed")
-        _must(supervisor, [*MANAGE, "collectstatic", "--no-input", "-v0"], environment)
+        if not _static_files_gathered():
+            _must(supervisor, [*MANAGE, "collectstatic", "--no-input", "-v0"], environment)
         supervisor.add(web)
         supervisor.add(beat)
         _wait_until_ready(supervisor, web, port)
         announce(held, {"command": "demo", "environment": environment, "site": site})
         tell(f"the site answers: {site}  (Ctrl-C stops everything)")
-        if "seed_demo" in known:
-            _must(supervisor, [*MANAGE, "seed_demo", "--logins"], environment)
+        _must(supervisor, [*MANAGE, "seed_demo", "--logins"], environment)
         return supervisor.watch()
 
 
@@ -129,6 +126,13 @@ def _site_port() -> int:
         except OSError:
             sys.exit(f"Port {port} is taken: choose another, for example PORT={port + 471} make demo")
     return port
+
+
+def _static_files_gathered() -> bool:
+    """Say whether nothing that is served was changed or installed since it was gathered last."""
+    gathered = LOCAL / "static" / "staticfiles.json"
+    sources = [MARK, *ROOT.glob("static/**/*")]
+    return gathered.exists() and gathered.stat().st_mtime > max(source.stat().st_mtime for source in sources)
 
 
 def _parts(port: int, environment: dict[str, str]) -> tuple[Child, Child, Child]:
