@@ -1,0 +1,127 @@
+"""A rule version in plain sentences, made from the rule itself, so that no text can drift from what is calculated."""
+
+from collections.abc import Iterable
+from decimal import ROUND_DOWN, Decimal
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from campaigns.models import EarningRuleVersion
+from foundation.jobs.models import Bank
+from foundation.money import money, number
+from foundation.translating import translated
+from points.models import PointCurrency
+
+EXAMPLE_MINOR = 240_00
+
+
+def describe(version: EarningRuleVersion) -> list[str]:
+    """Return what an earning rule version says, a sentence a thought, in the reader's language."""
+    currency = Bank.objects.get().currency
+    return [
+        *_taken(version, currency),
+        *_given(version, currency),
+        *_multiplied(version),
+        *_limited(version),
+        _("In force from %(day)s.") % {"day": date_format(version.in_force_from)},
+    ]
+
+
+def example_of(version: EarningRuleVersion, *, amount_minor: int) -> dict[str, int]:
+    """Return the points, by currency code, that an amount earns without a tier's multiplier."""
+    cap = version.cap_per_activity or 10**12
+    return {
+        currency.code: int(min((rate * amount_minor / 100).to_integral_value(ROUND_DOWN), cap))
+        for currency, rate, _multiplied in _currencies(version)
+    }
+
+
+def _currencies(version: EarningRuleVersion) -> list[tuple[PointCurrency, Decimal, bool]]:
+    """Return each currency that the rule gives, its rate, and whether the tier multiplies it."""
+    both = (
+        (version.reward_currency, version.reward_rate, version.multiplies_reward),
+        (version.growth_currency, version.growth_rate, version.multiplies_growth),
+    )
+    return [(currency, Decimal(rate), multiplied) for currency, rate, multiplied in both if currency]
+
+
+def _taken(version: EarningRuleVersion, currency: str) -> list[str]:
+    """Say which activities the rule takes."""
+    sentences = {
+        "kinds_in": _("Only activities of these kinds count: %(words)s."),
+        "kinds_out": _("Activities of these kinds do not count: %(words)s."),
+        "purposes_in": _("Only these purposes count: %(words)s."),
+        "purposes_out": _("These purposes do not count: %(words)s."),
+        "products_in": _("Only these products count: %(words)s."),
+        "products_out": _("These products do not count: %(words)s."),
+        "channels_in": _("Only these channels count: %(words)s."),
+        "channels_out": _("These channels do not count: %(words)s."),
+        "merchant_categories_in": _("Only these merchant categories count: %(words)s."),
+        "merchant_categories_out": _("These merchant categories do not count: %(words)s."),
+    }
+    directions = {"debit": _("Only debits count."), "credit": _("Only credits count.")}
+    taken = [directions[version.direction]] if version.direction else []
+    for field, sentence in sentences.items():
+        if words := getattr(version, field):
+            taken.append(sentence % {"words": _join(words)})
+    if least := version.minimum_amount_minor:
+        taken.append(_("Only amounts of %(amount)s or more count.") % {"amount": money(least, currency=currency)})
+    return taken or [_("Every activity counts.")]
+
+
+def _given(version: EarningRuleVersion, currency: str) -> list[str]:
+    """Say what a unit earns and, where that is money, give an example."""
+    given = _join(
+        f"{number(_trimmed(rate))} {translated(of.names)}" for of, rate, _multiplied in _currencies(version)
+    )
+    if version.per == EarningRuleVersion.Per.ACTIVITY:
+        return [_("Each activity earns %(points)s.") % {"points": given}]
+    amount_minor = max(EXAMPLE_MINOR, version.minimum_amount_minor)
+    points = example_of(version, amount_minor=amount_minor)
+    earned = _join(
+        f"{number(points[of.code])} {translated(of.names)}" for of, _rate, _multiplied in _currencies(version)
+    )
+    return [
+        _("Each %(unit)s of an activity earns %(points)s; the whole is rounded down.")
+        % {"unit": money(100, currency=currency), "points": given},
+        _("For example, %(amount)s earns %(points)s before any multiplier.")
+        % {"amount": money(amount_minor, currency=currency), "points": earned},
+    ]
+
+
+def _multiplied(version: EarningRuleVersion) -> list[str]:
+    """Say what the tier multiplies, and by which programmes."""
+    multiplied = _join(translated(of.names) for of, _rate, is_multiplied in _currencies(version) if is_multiplied)
+    if not multiplied:
+        return [_("The tier does not matter.")]
+    programmes = [translated(programme.names) for programme in version.programmes.order_by("id")]
+    if not programmes:
+        return [_("The tier in the main programme multiplies %(points)s.") % {"points": multiplied}]
+    if len(programmes) == 1:
+        sentence = _("The tier in %(programme)s multiplies %(points)s.")
+        return [sentence % {"programme": programmes[0], "points": multiplied}]
+    sentence = _("The tier multiplies %(points)s: the best of %(programmes)s counts.")
+    return [sentence % {"points": multiplied, "programmes": _join(programmes)}]
+
+
+def _limited(version: EarningRuleVersion) -> list[str]:
+    """Say how much one activity earns at most, from when points can be used, and until when."""
+    limits = []
+    if cap := version.cap_per_activity:
+        limits.append(_("One activity earns at most %(cap)s points of a kind.") % {"cap": number(cap)})
+    if version.reward_currency and (days := version.pending_days):
+        limits.append(_("The points can be used from %(days)s days after the activity.") % {"days": number(days)})
+    if version.reward_currency and (months := version.reward_currency.expiry_months):
+        sentence = _("Unused points lapse at the end of the month %(months)s months after the activity.")
+        limits.append(sentence % {"months": number(months)})
+    return limits
+
+
+def _trimmed(rate: Decimal) -> Decimal:
+    """Return a rate without trailing zeros, and without the exponent that normalize gives to hundreds."""
+    return Decimal(f"{rate.normalize():f}")
+
+
+def _join(words: Iterable[str]) -> str:
+    # Translators: what stands between the members of a list.
+    return _(", ").join(words)
