@@ -22,6 +22,7 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "the host names that this site answer
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", "origins with their scheme", default=[])
 TIME_ZONE = env.text("BANK_TIME_ZONE", "the bank's zone", default="Asia/Shanghai")
 NIGHT_CHUNK_MEMBERS = env.number("NIGHT_CHUNK_MEMBERS", "members a chunk of the night", default=20_000)
+NIGHT_WORKERS = env.number("NIGHT_WORKERS", "workers that may share a night", default=4)
 METRICS_TOKEN = env.text("METRICS_TOKEN", "the bearer token that /metrics asks for", default="")
 API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", "requests a minute for each client or user", default=600)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
@@ -199,6 +200,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "foundation.web.describing.add_problems"],
     "OAUTH2_FLOWS": ["clientCredentials"],
     "OAUTH2_TOKEN_URL": "/oauth/token",
     "OAUTH2_SCOPES": {"activities:write": "Report activities", "members:read": "Read members, their tiers and points"},

@@ -10,6 +10,7 @@ urlpatterns = [
     path("healthz", probes.healthz),
     path("readyz", probes.readyz),
     path("metrics", metrics.metrics),
+    path("", include("membership_site.api")),
     path("console/", admin.site.urls),
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),

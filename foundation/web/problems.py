@@ -65,13 +65,13 @@ def problem(
     return body
 
 
-def _errors(detail: Any, pointer: str = "") -> list[dict[str, str]]:
+def flatten(detail: Any, pointer: str = "") -> list[dict[str, str]]:
     """Flatten a validation error's tree into {pointer, code, detail}, pointers as in RFC 6901."""
     if isinstance(detail, dict):
-        return [error for key, value in detail.items() for error in _errors(value, pointer if key == "non_field_errors" else f"{pointer}/{key}")]
+        return [error for key, value in detail.items() for error in flatten(value, pointer if key == "non_field_errors" else f"{pointer}/{key}")]
     if isinstance(detail, list):
         nested = any(isinstance(item, dict | list) for item in detail)
-        return [error for index, item in enumerate(detail) for error in _errors(item, f"{pointer}/{index}" if nested else pointer)]
+        return [error for index, item in enumerate(detail) for error in flatten(item, f"{pointer}/{index}" if nested else pointer)]
     return [{"pointer": pointer or "/", "code": getattr(detail, "code", "invalid"), "detail": str(detail)}]
 
 
@@ -95,7 +95,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         http_status=response.status_code,
         title=title,
         detail=detail,
-        errors=_errors(error.detail) if invalid else None,
+        errors=flatten(error.detail) if invalid else None,
     )
     response.content_type = CONTENT_TYPE
     return response

@@ -26,7 +26,8 @@ def request_ids(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
 
 def actor(request: HttpRequest) -> Actor:
     """Return who acts in this request: the signed-in user, or the system client that holds the token."""
-    user = request.user if request.user.is_authenticated else None
+    # A client-credentials token stands for a system: it brings no user.
+    user = request.user if request.user and request.user.is_authenticated else None
     token = getattr(request, "auth", None)
     client = getattr(token, "application", None)
     return Actor(

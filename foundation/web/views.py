@@ -2,9 +2,16 @@
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from foundation.web import ids  # noqa: F401  (registers the path converters that API addresses use)
+from foundation.web.paging import DEFAULT_LIMIT, HIGHEST_LIMIT
+
+CURSOR = OpenApiParameter("cursor", str, description="The nextCursor of the page before; without it, the first page.")
+LIMIT = OpenApiParameter("limit", int, description=f"Rows a page: {DEFAULT_LIMIT} unless given, {HIGHEST_LIMIT} at most.")
 
 
 class ApiView(APIView):

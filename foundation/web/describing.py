@@ -1,0 +1,53 @@
+"""What every operation of the OpenAPI description shares: its server and the problems it may answer with."""
+
+from typing import Any
+
+PROBLEM = {
+    "type": "object",
+    "description": "A problem (RFC 9457); `code` is stable, `title` and `detail` are in the language asked for.",
+    "required": ["type", "title", "status", "detail", "instance", "code", "requestId"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string"},
+        "requestId": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "detail"],
+                "properties": {"pointer": {"type": "string"}, "code": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+}
+ANSWERS = {
+    "400": "The request can't be read or is not valid.",
+    "401": "No valid token or session.",
+    "403": "The token or session does not allow this.",
+    "404": "There is no such thing here.",
+    "405": "This method is not allowed here.",
+    "406": "No representation fits the Accept header.",
+    "413": "The body is too large.",
+    "415": "This media type is not supported.",
+    "429": "Too many requests.",
+}
+
+
+def add_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Give every operation its problem answers, and the document its server (a drf-spectacular postprocessing hook)."""
+    result["servers"] = [{"url": "/", "description": "This site."}]
+    result["components"].setdefault("schemas", {})["Problem"] = PROBLEM
+    for path_item in result["paths"].values():
+        for method, operation in path_item.items():
+            for status, description in ANSWERS.items():
+                if status in {"413", "415"} and method == "get":
+                    continue
+                operation["responses"].setdefault(
+                    status,
+                    {"description": description, "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}},
+                )
+    return result

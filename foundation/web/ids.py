@@ -1,0 +1,27 @@
+"""Ids on the wire: a prefix that says what it names, and the key behind it."""
+
+from django.urls import register_converter
+
+GREATEST = 2**63 - 1
+
+
+class _Prefixed:
+    """Reads `mem_123` as 123 and nothing else; a number beyond the database's reach is no id."""
+
+    prefix: str
+
+    def to_python(self, value: str) -> int:
+        number = int(value.removeprefix(self.prefix))
+        if number > GREATEST:
+            raise ValueError(value)
+        return number
+
+    def to_url(self, value: int) -> str:
+        return f"{self.prefix}{value}"
+
+
+class MemberId(_Prefixed):
+    prefix, regex = "mem_", r"mem_[0-9]{1,19}"
+
+
+register_converter(MemberId, "mem")
