@@ -36,12 +36,17 @@ BEGIN
 END $$;
 
 -- Points spent so far: a debit that does not fit takes nothing; one that may owe takes what is there.
-CREATE FUNCTION points_spend_step(spent bigint, points bigint, can_spend bigint, may_owe boolean) RETURNS bigint LANGUAGE sql IMMUTABLE AS
+CREATE FUNCTION points_spend_step(spent bigint, points bigint, can_spend bigint, may_owe boolean) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS
 $$ SELECT CASE WHEN spent + points <= can_spend THEN spent + points WHEN may_owe THEN can_spend ELSE spent END $$;
-CREATE AGGREGATE points_spend(points bigint, can_spend bigint, may_owe boolean) (SFUNC = points_spend_step, STYPE = bigint, INITCOND = '0');
+CREATE AGGREGATE points_spend(points bigint, can_spend bigint, may_owe boolean) (
+  SFUNC = points_spend_step, STYPE = bigint, INITCOND = '0');
 
 CREATE TYPE points_answer AS (seq bigint, outcome text, number integer, balance_after bigint);
-CREATE TYPE points_debit AS (member_id bigint, currency_id smallint, number integer, good_from date, spent_from bigint, spent_to bigint);
+CREATE TYPE points_debit AS (member_id bigint, currency_id smallint, number integer, spent_from bigint, spent_to bigint);
+CREATE TYPE points_repeat AS (
+  member_id bigint, currency_id smallint, event_key uuid, kind smallint, points bigint, occurred_on date, cause text,
+  seq bigint, outcome text);
 
 -- Bring purses up to date that the caller has locked: free what was pending until p_open (it first pays what is owed), then book
 -- the expiry of lots whose last day lies before the purse's p_good_from (NULL: none). Lots up to p_closed have expired already.
@@ -107,23 +112,25 @@ END $$;
 
 -- Post a batch, credits and debits mixed, one item or a hundred thousand; one answer per item, in no order, seq counting from 1.
 -- Booked on p_business_date, which must be closing, or (NULL) each on the later of its day and the first open date.
--- In a batch a purse takes its credits first, then pays its debits in the order given, from lots still good on the day the debit
--- is booked, first to expire first. No step joins two streams of unknown size: that is what makes one generic plan safe.
-CREATE FUNCTION points_post(p_member bigint[], p_currency smallint[], p_key uuid[], p_kind smallint[], p_points bigint[],
-                            p_occurred date[], p_expires date[], p_available date[], p_cause text[], p_rule integer[],
-                            p_figures jsonb[], p_business_date date)
-RETURNS SETOF points_answer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+-- In a batch a purse takes its credits first, then pays its debits in the order given, from what is available when they are
+-- booked, first to expire first. No step joins two streams of unknown size: that makes one generic plan safe for every size.
+CREATE FUNCTION points_post(
+  p_member bigint[], p_currency smallint[], p_key uuid[], p_kind smallint[], p_points bigint[], p_occurred date[], p_expires date[],
+  p_available date[], p_cause text[], p_rule integer[], p_figures jsonb[], p_business_date date
+) RETURNS SETOF points_answer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET work_mem = '64MB' AS $$
 DECLARE
   never CONSTANT date := '9999-12-31';
   open_on date := bank_booking_date(); closed_through date;
   known smallint[] := ARRAY(SELECT id FROM points_pointcurrency);
   growth smallint[] := ARRAY(SELECT id FROM points_pointcurrency WHERE kind = 'growth');
-  stale_members bigint[]; stale_currencies smallint[]; stale_good_from date[];
-  answers points_answer[]; debits points_debit[]; n_purses bigint; n_updated bigint; n_taken bigint;
+  closed_members bigint[]; stale_members bigint[]; stale_currencies smallint[]; stale_good_from date[];
+  answers points_answer[]; debits points_debit[]; repeats points_repeat[]; n_purses bigint; n_updated bigint; n_taken bigint;
 BEGIN
-  IF p_business_date IS NOT NULL AND NOT EXISTS (SELECT FROM jobs_businessdate WHERE date = p_business_date AND status = 'closing') THEN
-    RAISE EXCEPTION 'business date % is not closing', p_business_date USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_date_is_closing';
+  IF p_business_date IS NOT NULL
+     AND NOT EXISTS (SELECT FROM jobs_businessdate WHERE date = p_business_date AND status = 'closing') THEN
+    RAISE EXCEPTION 'business date % is not closing', p_business_date
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_date_is_closing';
   END IF;
   IF NOT p_currency <@ known THEN
     RAISE EXCEPTION 'a point currency is unknown' USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_currency_known';
@@ -146,63 +153,59 @@ BEGIN
    ORDER BY i.member_id, i.currency_id
       ON CONFLICT DO NOTHING;
   WITH locked AS (
-    SELECT b.member_id, b.currency_id, b.pending, i.good_from
+    SELECT b.member_id, b.currency_id, b.pending, i.good_from, m.status
       FROM (SELECT member_id, currency_id,
                    max(coalesce(p_business_date, greatest(occurred_on, open_on))) FILTER (WHERE points < 0) AS good_from
               FROM unnest(p_member, p_currency, p_points, p_occurred) p(member_id, currency_id, points, occurred_on)
              GROUP BY member_id, currency_id ORDER BY member_id, currency_id) i
       JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id
+      LEFT JOIN members_member m ON m.id = i.member_id
      ORDER BY i.member_id, i.currency_id FOR NO KEY UPDATE OF b)
-  SELECT array_agg(member_id), array_agg(currency_id), array_agg(good_from) INTO stale_members, stale_currencies, stale_good_from
-    FROM locked WHERE pending > 0 OR good_from > closed_through + 1;
+  SELECT array_agg(member_id) FILTER (WHERE status IS DISTINCT FROM 'active'), array_agg(member_id) FILTER (WHERE stale),
+         array_agg(currency_id) FILTER (WHERE stale), array_agg(good_from) FILTER (WHERE stale)
+    INTO closed_members, stale_members, stale_currencies, stale_good_from
+    FROM (SELECT *, pending > 0 OR good_from > closed_through + 1 AS stale FROM locked) l;
   IF stale_members IS NOT NULL THEN
     PERFORM points_settle(stale_members, stale_currencies, stale_good_from, closed_through, open_on, NULL);
   END IF;
 
   -- 2. Decide every item, then write the entries, the lots of credits and the balances.
-  WITH item AS (          -- fresh: a known member's purse, a key that is not in the ledger, the first item of the batch with this key
+  WITH item AS (          -- fresh: an open member's purse, a key that is not in the ledger, the first item of the batch with this key
     SELECT i.*, b.available, b.pending, b.owed, b.entries, e.number AS old_number, e.balance_after AS old_balance,
-           m.id IS NULL OR b.member_id IS NULL AS unknown,
+           e.number IS NOT NULL
+             AND (e.kind, e.points, e.occurred_on, e.cause) IS DISTINCT FROM (i.kind, i.points, i.occurred_on, i.cause) AS differs,
+           b.member_id IS NULL OR coalesce(i.member_id = ANY (closed_members), false) AS unknown,
            b.frozen AND i.points < 0 AND i.kind IN (3, 8) AS stopped,
-           CASE WHEN e.number IS NOT NULL THEN (e.kind, e.points, e.occurred_on, e.cause) IS DISTINCT FROM (i.kind, i.points, i.occurred_on, i.cause)
-                ELSE (i.first_kind, i.first_points, i.first_occurred_on, i.first_cause) IS DISTINCT FROM (i.kind, i.points, i.occurred_on, i.cause)
-           END AS differs,
-           NOT i.grows AND i.points > 0 AND i.expires_on < i.booked_on AS lapsed,
-           NOT i.grows AND i.points > 0 AND i.expires_on >= i.booked_on AND i.available_on > open_on AS waits,
-           m.id IS NOT NULL AND b.member_id IS NOT NULL AND e.number IS NULL AND i.repeat = 1 AS fresh
-      FROM (SELECT p.*, row_number() OVER same_key AS repeat, first_value(kind) OVER same_key AS first_kind,
-                   first_value(points) OVER same_key AS first_points, first_value(occurred_on) OVER same_key AS first_occurred_on,
-                   first_value(cause) OVER same_key AS first_cause
+           b.member_id IS NOT NULL AND NOT coalesce(i.member_id = ANY (closed_members), false)
+             AND e.number IS NULL AND i.repeat = 1 AS fresh
+      FROM (SELECT p.*, row_number() OVER (PARTITION BY member_id, currency_id, event_key ORDER BY seq) AS repeat,
+                   is_lot AND expires_on < booked_on AS lapsed,
+                   is_lot AND expires_on >= booked_on AND available_on > open_on AS waits
               FROM (SELECT member_id, currency_id, event_key, kind, points, occurred_on, cause, rule_version_id, figures, seq,
-                           points < 0 AS is_debit, currency_id = ANY (growth) AS grows, coalesce(expires_on, never) AS expires_on,
+                           points < 0 AS is_debit, currency_id = ANY (growth) AS grows,
+                           points > 0 AND currency_id <> ALL (growth) AS is_lot, coalesce(expires_on, never) AS expires_on,
                            coalesce(available_on, least(occurred_on, open_on)) AS available_on,
                            coalesce(p_business_date, greatest(occurred_on, open_on)) AS booked_on
-                      FROM unnest(p_member, p_currency, p_key, p_kind, p_points, p_occurred, p_expires, p_available, p_cause, p_rule, p_figures)
-                           WITH ORDINALITY AS u(member_id, currency_id, event_key, kind, points, occurred_on, expires_on, available_on,
-                                                cause, rule_version_id, figures, seq)) p
-            WINDOW same_key AS (PARTITION BY member_id, currency_id, event_key ORDER BY seq)) i  -- sorted: neighbours share pages
+                      FROM unnest(p_member, p_currency, p_key, p_kind, p_points, p_occurred, p_expires, p_available, p_cause,
+                                  p_rule, p_figures)
+                           WITH ORDINALITY AS u(member_id, currency_id, event_key, kind, points, occurred_on, expires_on,
+                                                available_on, cause, rule_version_id, figures, seq)) p) i
       LEFT JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id
-      LEFT JOIN members_member m ON m.id = i.member_id AND m.status = 'active'
       LEFT JOIN points_entry e ON e.member_id = i.member_id AND e.currency_id = i.currency_id AND e.event_key = i.event_key),
   credited AS (           -- in_order: a purse's credits first, then its debits, both in the order given
-    SELECT *, coalesce(sum(points) FILTER (WHERE fresh AND points > 0 AND NOT lapsed AND NOT waits) OVER in_order, 0)::bigint AS credits,
-           max(booked_on) FILTER (WHERE fresh AND points < 0) OVER (PARTITION BY member_id, currency_id) AS good_from
+    SELECT *, fresh AND NOT is_debit AND NOT lapsed AND NOT waits AS pays,
+           coalesce(sum(points) FILTER (WHERE fresh AND NOT is_debit AND NOT lapsed AND NOT waits) OVER in_order, 0)::bigint AS credits
       FROM item WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY is_debit, seq ROWS UNBOUNDED PRECEDING)),
-  paying AS (
-    SELECT *, CASE WHEN fresh AND points > 0 AND NOT lapsed AND NOT waits THEN least(points, greatest(owed - credits + points, 0))
-                   ELSE 0 END AS owed_paid FROM credited),
-  usable AS (
-    SELECT *, available + coalesce(sum(points - owed_paid) FILTER (
-                WHERE fresh AND points > 0 AND NOT lapsed AND NOT waits AND (grows OR expires_on >= good_from)) OVER in_order, 0)::bigint AS can_spend
-      FROM paying WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY is_debit, seq ROWS UNBOUNDED PRECEDING)),
   weighed AS (            -- growth points are taken back or adjusted, never spent
-    SELECT *, points_spend(-points, CASE WHEN grows AND kind NOT IN (5, 7) THEN 0 ELSE can_spend END, kind = 5)
-                FILTER (WHERE fresh AND points < 0 AND NOT stopped) OVER in_order AS spent
-      FROM usable WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY is_debit, seq ROWS UNBOUNDED PRECEDING)),
+    SELECT *, points_spend(-points, CASE WHEN grows AND kind NOT IN (5, 7) THEN 0 ELSE available + greatest(credits - owed, 0) END,
+                           kind = 5) FILTER (WHERE fresh AND is_debit AND NOT stopped) OVER in_order AS spent
+      FROM credited WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY is_debit, seq ROWS UNBOUNDED PRECEDING)),
   taken AS (
-    SELECT *, spent - lag(spent, 1, 0::bigint) OVER (PARTITION BY member_id, currency_id ORDER BY is_debit, seq) AS taken FROM weighed),
+    SELECT *, spent - lag(spent, 1, 0::bigint) OVER (PARTITION BY member_id, currency_id ORDER BY is_debit, seq) AS taken
+      FROM weighed),
   decided AS (
-    SELECT *, fresh AND NOT stopped AND (points > 0 OR kind = 5 OR taken = -points) AS posted FROM taken),
+    SELECT *, fresh AND NOT stopped AND (NOT is_debit OR kind = 5 OR taken = -points) AS posted,
+           CASE WHEN pays THEN least(points, greatest(owed - credits + points, 0)) ELSE 0 END AS owed_paid FROM taken),
   booked AS MATERIALIZED (  -- a credit that has lapsed takes two numbers: its own and its expiry's
     SELECT *, (entries + sum(1 + lapsed::integer) FILTER (WHERE posted) OVER in_order - lapsed::integer)::integer AS number,
            (available + pending - owed + sum(CASE WHEN lapsed THEN 0 ELSE points END) FILTER (WHERE posted) OVER in_order
@@ -211,24 +214,27 @@ BEGIN
   written AS (
     INSERT INTO points_entry (member_id, currency_id, number, kind, points, balance_after, event_key, occurred_on, booked_on,
                               cause, rule_version_id, figures)
-    SELECT member_id, currency_id, number, kind, points, balance_after, event_key, occurred_on, booked_on, cause, rule_version_id, figures
+    SELECT member_id, currency_id, number, kind, points, balance_after, event_key, occurred_on, booked_on,
+           cause, rule_version_id, figures
       FROM booked WHERE posted
      UNION ALL
-    SELECT member_id, currency_id, number + 1, 4, -points, balance_after - points, md5('expire/' || number)::uuid, expires_on, booked_on,
-           'lot/' || number, NULL, NULL
+    SELECT member_id, currency_id, number + 1, 4, -points, balance_after - points, md5('expire/' || number)::uuid, expires_on,
+           booked_on, 'lot/' || number, NULL, NULL
       FROM booked WHERE posted AND lapsed),
   lots AS (
     INSERT INTO points_lot (member_id, currency_id, expires_on, number, points, remaining, expired, available_on)
     SELECT member_id, currency_id, expires_on, number, points, CASE WHEN lapsed THEN 0 ELSE points - owed_paid END,
            CASE WHEN lapsed THEN points ELSE 0 END, available_on
-      FROM booked WHERE posted AND points > 0 AND NOT grows),
+      FROM booked WHERE posted AND is_lot),
   paid AS (
     INSERT INTO points_allocation (member_id, currency_id, debit_number, lot_expires_on, lot_number, points)
-    SELECT member_id, currency_id, number, expires_on, number, owed_paid FROM booked WHERE posted AND owed_paid > 0 AND NOT grows),
+    SELECT member_id, currency_id, number, expires_on, number, owed_paid FROM booked WHERE posted AND is_lot AND owed_paid > 0),
   change AS MATERIALIZED (
     SELECT member_id, currency_id, min(entries) AS entries, sum(1 + lapsed::integer) AS written, max(booked_on) AS booked_on,
-           coalesce(sum(points) FILTER (WHERE points > 0), 0)::bigint AS credits, coalesce(-sum(points) FILTER (WHERE points < 0), 0)::bigint AS debits,
-           coalesce(sum(points) FILTER (WHERE lapsed), 0)::bigint AS lapsed, coalesce(sum(points) FILTER (WHERE waits), 0)::bigint AS waiting,
+           coalesce(sum(points) FILTER (WHERE NOT is_debit), 0)::bigint AS credits,
+           coalesce(-sum(points) FILTER (WHERE is_debit), 0)::bigint AS debits,
+           coalesce(sum(points) FILTER (WHERE lapsed), 0)::bigint AS lapsed,
+           coalesce(sum(points) FILTER (WHERE waits), 0)::bigint AS waiting,
            sum(owed_paid)::bigint AS owed_paid, coalesce(max(spent), 0) AS spent
       FROM booked WHERE posted GROUP BY member_id, currency_id),
   balances AS (
@@ -238,17 +244,18 @@ BEGIN
            expired = b.expired + c.lapsed, entries = b.entries + c.written, last_booked_on = greatest(b.last_booked_on, c.booked_on)
       FROM change c WHERE b.member_id = c.member_id AND b.currency_id = c.currency_id AND b.entries = c.entries RETURNING 1),
   answer AS (
-    SELECT *, coalesce(old_number, max(number) FILTER (WHERE posted) OVER same_key) AS first_number,
-           CASE WHEN old_number IS NULL THEN max(balance_after) FILTER (WHERE posted) OVER same_key ELSE old_balance END AS first_balance
-      FROM booked WINDOW same_key AS (PARTITION BY member_id, currency_id, event_key))
-  SELECT array_agg(ROW(seq, CASE WHEN posted THEN 'posted' WHEN differs THEN 'conflict' WHEN first_number IS NOT NULL THEN 'duplicate'
-                                 WHEN unknown THEN 'unknown_purse' WHEN stopped THEN 'frozen' ELSE 'insufficient' END,
-                       CASE WHEN posted THEN number WHEN NOT differs THEN first_number END,
-                       CASE WHEN posted THEN balance_after WHEN NOT differs THEN first_balance END)::points_answer),
-         array_agg(ROW(member_id, currency_id, number, good_from, spent - taken, spent)::points_debit)
+    SELECT *, CASE WHEN posted THEN 'posted' WHEN differs THEN 'conflict' WHEN old_number IS NOT NULL THEN 'duplicate'
+                   WHEN unknown THEN 'unknown_purse' WHEN stopped THEN 'frozen' ELSE 'insufficient' END AS outcome
+      FROM booked)
+  SELECT array_agg(ROW(seq, outcome, CASE WHEN posted THEN number WHEN NOT differs THEN old_number END,
+                       CASE WHEN posted THEN balance_after WHEN NOT differs THEN old_balance END)::points_answer)
+           FILTER (WHERE repeat = 1 OR old_number IS NOT NULL),
+         array_agg(ROW(member_id, currency_id, event_key, kind, points, occurred_on, cause, seq, outcome)::points_repeat)
+           FILTER (WHERE repeat > 1 AND old_number IS NULL),
+         array_agg(ROW(member_id, currency_id, number, spent - taken, spent)::points_debit)
            FILTER (WHERE posted AND taken > 0 AND NOT grows),
          sum(taken) FILTER (WHERE posted AND NOT grows), (SELECT count(*) FROM change), (SELECT count(*) FROM balances)
-    INTO answers, debits, n_taken, n_purses, n_updated
+    INTO answers, repeats, debits, n_taken, n_purses, n_updated
     FROM answer;
   IF n_updated <> n_purses THEN           -- a purse was opened between 1 and 2
     RAISE EXCEPTION 'a purse has changed, post again' USING ERRCODE = 'serialization_failure';
@@ -261,8 +268,8 @@ BEGIN
              least(l.upto, d.spent_to) - greatest(l.upto - l.remaining, d.spent_from) AS points
         FROM unnest(debits) d
        CROSS JOIN LATERAL (SELECT expires_on, number, remaining, (sum(remaining) OVER (ORDER BY expires_on, number))::bigint AS upto
-                             FROM points_lot WHERE member_id = d.member_id AND currency_id = d.currency_id AND expires_on > closed_through
-                              AND expires_on >= d.good_from AND available_on <= open_on AND remaining > 0) l
+                             FROM points_lot WHERE member_id = d.member_id AND currency_id = d.currency_id
+                              AND expires_on > closed_through AND available_on <= open_on AND remaining > 0) l
        WHERE l.upto > d.spent_from AND l.upto - l.remaining < d.spent_to),
     lots AS (
       UPDATE points_lot l SET remaining = l.remaining - p.points
@@ -276,6 +283,16 @@ BEGIN
     IF n_taken <> 0 THEN
       RAISE EXCEPTION 'lots and balance disagree by % points', n_taken USING ERRCODE = 'data_corrupted';
     END IF;
+  END IF;
+
+  -- 4. Answer; a key that came twice in the batch answers as if the first item had come long before.
+  IF repeats IS NOT NULL THEN
+    answers := answers || ARRAY(
+      SELECT ROW(r.seq, CASE WHEN e.number IS NULL THEN r.outcome WHEN same THEN 'duplicate' ELSE 'conflict' END,
+                 CASE WHEN same THEN e.number END, CASE WHEN same THEN e.balance_after END)::points_answer
+        FROM unnest(repeats) r
+        LEFT JOIN points_entry e ON e.member_id = r.member_id AND e.currency_id = r.currency_id AND e.event_key = r.event_key
+       CROSS JOIN LATERAL (SELECT (e.kind, e.points, e.occurred_on, e.cause) = (r.kind, r.points, r.occurred_on, r.cause) AS same) s);
   END IF;
   RETURN QUERY SELECT * FROM unnest(answers);
 END $$;
