@@ -10,7 +10,10 @@ help:
 $(COMMANDS):
 	@exec $(PYTHON) -m membership_site.local $@ $(ARGS)
 
-# After a change of the dependencies in pyproject.toml.
+# After a change of the dependencies in pyproject.toml: what is pinned stays, hashes come along, host names do not.
+LOCK := .venv/bin/python -m uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url
+
 locks:
-	uv export --quiet --format requirements-txt --no-dev --group local -o requirements.lock
-	uv export --quiet --format requirements-txt --group local --group dev -o requirements-dev.lock
+	$(LOCK) --group local -o requirements.lock
+	$(LOCK) --group local --group dev -c requirements.lock -o requirements-dev.lock
