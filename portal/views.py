@@ -7,12 +7,18 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
-from foundation.jobs import clock
+from foundation.access.signing_in import day_of
 from members import sealing
-from members.models import Member, Person
+from members.models import Member
+from points.ledger import NEVER
+from points.models import Entry, Lot, PointCurrency
+from portal import history, purses, telling
+
+LATEST = 5
 
 
 def member_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -20,6 +26,7 @@ def member_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
     @never_cache
     @login_required
+    @require_safe
     @functools.wraps(view)
     def page(request: HttpRequest, **arguments: Any) -> HttpResponse:
         member = Member.objects.select_related("branch", "person").filter(user=request.user).first()
@@ -33,19 +40,65 @@ def member_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 
 @member_page
-def home(request, *, member: Member) -> HttpResponse:
+def home(request: HttpRequest, *, member: Member) -> HttpResponse:
+    """Show where the member stands: his tier, his points, what lapses next, what came last."""
+    today = day_of(request.user)
+    currency = _currency("")
+    entries = list(history.entries_of(member_id=member.pk, currency_id=currency.pk)[:LATEST])
+    telling.tell(entries)
+    shown = {"door": "home", "member": member, "person": _person(member), "currency": currency, "entries": entries}
+    return render(request, "portal/home.html", shown | {"purse": purses.read(member, currency, today=today)})
+
+
+@member_page
+def points(request: HttpRequest, *, member: Member, code: str = "") -> HttpResponse:
+    """Show one currency: what is there, what is on its way, what lapses when, and every entry."""
+    currency = _currency(code)
+    today = day_of(request.user)
+    after = history.Place.read(request.GET.get("after", ""))
+    page = history.page(member_id=member.pk, currency_id=currency.pk, after=after)
+    telling.tell(page.entries)
+    shown = {"door": "points", "currency": currency, "page": page, "continued": after is not None, "today": today}
+    if request.htmx and after:
+        return render(request, "portal/lines.html", shown)
+    others = PointCurrency.objects.filter(kind=PointCurrency.Kind.REWARD).exclude(pk=currency.pk).order_by("id")
+    purse = purses.read(member, currency, today=today)
+    return render(
+        request, "portal/points.html", shown | {"purse": purse, "others": others, "is_open": "expiring" in request.GET}
+    )
+
+
+@member_page
+def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> HttpResponse:
+    """Show why an entry is what it is, and what has become of its points."""
+    currency = _currency(code)
+    found = get_object_or_404(Entry, member_id=member.pk, currency_id=currency.pk, number=number)
+    telling.tell([found])
+    lot = Lot.objects.filter(member_id=member.pk, currency_id=currency.pk, number=number).first()
+    shown = {"door": "points", "currency": currency, "entry": found, "lot": lot}
+    return render(request, "portal/entry.html", shown | {"never": NEVER, "today": day_of(request.user)})
+
+
+@member_page
+def tier(request: HttpRequest, *, member: Member) -> HttpResponse:
     return me(request)
 
 
 @member_page
 def me(request: HttpRequest, *, member: Member) -> HttpResponse:
     """Show who the member is to the bank, and the way out."""
-    return render(request, "portal/me.html", {"door": "me", "member": member, "person": open_person(member)})
+    return render(request, "portal/me.html", {"door": "me", "member": member, "person": _person(member)})
 
 
-def open_person(member: Member) -> sealing.PersonalData:
+def _currency(code: str) -> PointCurrency:
+    """Return the currency of that code, or without one the bank's first reward currency; 404 where there is none."""
+    currencies = PointCurrency.objects.order_by("id")
+    currency = currencies.filter(**({"code": code} if code else {"kind": PointCurrency.Kind.REWARD})).first()
+    if currency is None:
+        raise Http404
+    return currency
+
+
+def _person(member: Member) -> sealing.PersonalData:
     """Return the member's own data in clear: shown to nobody but himself."""
-    person = Person.objects.filter(pk=member.pk).first()
-    return sealing.open_person(person) if person else sealing.PersonalData()
-
-points = entry = tier = home
+    return sealing.open_person(member.person) if hasattr(member, "person") else sealing.PersonalData()
