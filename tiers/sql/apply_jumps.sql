@@ -35,7 +35,7 @@ WITH jump AS (
   GROUP BY member_id, series_id, day
 ), judged AS (
   SELECT base.*, change.day, change.change, change.stands,
-    change.change <> 0 OR (base.by_level AND base.base_day IS NULL AND change.day = base.first_jump) AS kept
+    change.change <> 0 OR (base.by_level AND base.base_day IS NULL AND change.day IS NOT DISTINCT FROM base.first_jump) AS kept
   FROM base JOIN change USING (member_id, series_id)
 ), levelled AS (
   SELECT member_id, series_id, day, by_level, base_total, base_day, base_level,

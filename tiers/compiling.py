@@ -1,0 +1,249 @@
+"""Compiling rule books: what is measured of members, and which tier it satisfies, as SQL with parameters.
+
+The text is made of our own words and numbered names; whatever a person configured goes in as a parameter.
+"""
+
+import dataclasses
+import datetime
+import itertools
+import json
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any, Self
+
+from django.db import connection
+
+from foundation.periods import add_months
+from tiers.models import Condition, Metric, RuleBook, Series, Tier
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measure:
+    """What a condition measures, whatever its minima; `key` names it in a decision's figures."""
+
+    metric: Metric
+    series_id: int | None
+    quantity: str
+    window: str
+    window_length: int | None
+
+    @classmethod
+    def of(cls, condition: Condition) -> Self:
+        """Return what `condition` measures; products are held on a day and tenure runs since joining, so they have no window."""
+        metric, series = Metric(condition.metric), condition.series
+        windowed = metric not in (Metric.PRODUCTS_HELD, Metric.TENURE)
+        return cls(
+            metric=metric,
+            series_id=condition.series_id,
+            quantity=_quantity(series) if series else "",
+            window=condition.window if windowed else "",
+            window_length=condition.window_length if windowed else None,
+        )
+
+    @property
+    def key(self) -> str:
+        """Return a name such as growth_points:growth/12m, average_assets:*/90d, products_held:* or tenure."""
+        quantity = f":{self.quantity}" if self.quantity else ""
+        window = f"/{self.window_length}{self.window[0]}" if self.window else ""
+        return f"{self.metric}{quantity}{window}"
+
+    def starts_after(self, as_of: datetime.date) -> datetime.date | None:
+        """Return the day before the window's first, None for a measure of all time."""
+        match self.window:
+            case Condition.Window.MONTHS:
+                return add_months(as_of, -self.window_length)
+            case Condition.Window.DAYS:
+                return as_of - datetime.timedelta(days=self.window_length)
+        return None
+
+
+def _quantity(series: Series) -> str:
+    return series.currency.code if series.currency else "+".join(series.selection) or "*"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Value:
+    """A measured figure, exactly: a count, or for average assets the sum of day balances in minor units over `days`."""
+
+    total: int
+    days: int = 1
+
+    @classmethod
+    def stored(cls, figure: int | dict[str, int]) -> Self:
+        """Return the value of a decision's figure."""
+        return cls(**figure) if isinstance(figure, dict) else cls(total=figure)
+
+    @property
+    def exact(self) -> Fraction:
+        return Fraction(self.total, self.days)
+
+    @property
+    def rounded(self) -> int:
+        """Return the figure as shown: whole, half away from zero (for money that is to 0.01)."""
+        rounded = (abs(self.total) * 2 + self.days) // (self.days * 2)
+        return rounded if self.total >= 0 else -rounded
+
+    def reaches(self, minimum: int) -> bool:
+        return self.total >= minimum * self.days
+
+    def missing_to(self, minimum: int) -> int:
+        """Return the least whole number that added to the figure reaches `minimum`; 0 if it does."""
+        return max(0, -((self.total - minimum * self.days) // self.days))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ladder:
+    """A programme's rule book with its tiers from standard up and its conditions, as loaded."""
+
+    rule_book: RuleBook
+    tiers: list[Tier]
+    conditions: list[Condition]
+
+    @property
+    def measures(self) -> list[Measure]:
+        """Return what the conditions measure, each once, in their order."""
+        return list(dict.fromkeys(Measure.of(condition) for condition in self.conditions))
+
+    def groups_of(self, tier: Tier) -> list[list[Condition]]:
+        """Return the groups of conditions any of which satisfies `tier`, in order of their numbers."""
+        asked = [condition for condition in self.conditions if condition.tier_id == tier.pk]
+        return [list(group) for _number, group in itertools.groupby(asked, key=lambda condition: condition.group)]
+
+
+def ladders_in_force(*, as_of: datetime.date, programme_id: int | None = None) -> list[Ladder]:
+    """Return the rule book of each programme (or of one) that is in force on `as_of`, in order of programme."""
+    books = RuleBook.objects.filter(in_force_from__lte=as_of)
+    if programme_id is not None:
+        books = books.filter(programme=programme_id)
+    books = books.order_by("programme", "-in_force_from").distinct("programme").select_related("programme")
+    return load(books)
+
+
+def load(books: Iterable[RuleBook]) -> list[Ladder]:
+    """Return the ladders of rule books in two statements more, however many there are."""
+    books = list(books)
+    tiers = list(Tier.objects.filter(programme__in=[book.programme_id for book in books]).order_by("rank"))
+    conditions = list(
+        Condition.objects.filter(rule_book__in=books).select_related("tier", "series__currency").order_by("tier__rank", "group", "id")
+    )
+    return [
+        Ladder(
+            rule_book=book,
+            tiers=[tier for tier in tiers if tier.programme_id == book.programme_id],
+            conditions=[condition for condition in conditions if condition.rule_book_id == book.pk],
+        )
+        for book in books
+    ]
+
+
+class Statement:
+    """SQL under construction, with the parameters that it names."""
+
+    def __init__(self, *, as_of: datetime.date) -> None:
+        self.as_of = as_of
+        self.parameters: dict[str, Any] = {"as_of": as_of}
+        self.measures: list[Measure] = []
+
+    def add(self, value: Any) -> str:
+        """Add a parameter and return its placeholder; equal numbers and dates share one."""
+        for name, known in self.parameters.items():
+            if type(known) is type(value) and known == value:
+                return f"%({name})s"
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return f"%({name})s"
+
+    def measured(self, measures: Iterable[Measure], *, where: str) -> str:
+        """Return a query: member_id and for the n-th measure value_n and, of an average, days_n.
+
+        A running total is probed once for each series and day that a window begins after or ends on; index: its primary key.
+        """
+        self.measures = list(dict.fromkeys(measures))
+        probes: dict[tuple[int, datetime.date], str] = {}
+        columns = ["member.id AS member_id"]
+        for number, measure in enumerate(self.measures):
+            if measure.metric == Metric.TENURE:
+                columns.append(f"{TENURE} AS value_{number}")
+                continue
+            end = probes.setdefault((measure.series_id, self.as_of), f"probe_{len(probes)}")
+            value = f"coalesce({end}.through, 0)"
+            days = f"%(as_of)s - {end}.first_day + 1"
+            if before := measure.starts_after(self.as_of):
+                begin = probes.setdefault((measure.series_id, before), f"probe_{len(probes)}")
+                value += f" - coalesce({begin}.through, 0)"
+                days = f"least({self.add((self.as_of - before).days)}, {days})"
+            columns.append(f"{value} AS value_{number}")
+            if measure.metric == Metric.AVERAGE_ASSETS:
+                columns.append(f"coalesce({days}, 1) AS days_{number}")
+        joins = [
+            PROBE.format(name=name, series=self.add(series_id), day=self.add(day)) for (series_id, day), name in probes.items()
+        ]
+        return f"SELECT {', '.join(columns)}\nFROM members_member AS member\n{chr(10).join(joins)}\nWHERE {where}"
+
+    def target(self, ladder: Ladder) -> str:
+        """Return an expression over the measured columns and `present`: the place in the ladder, from 1, of the highest tier satisfied."""
+        cases = []
+        for place, tier in reversed(list(enumerate(ladder.tiers[1:], start=2))):
+            groups = [" AND ".join(self._met(one, place) for one in group) for group in ladder.groups_of(tier)]
+            if groups:
+                cases.append(f"WHEN ({') OR ('.join(groups)}) THEN {place}")
+        return f"CASE {' '.join(cases)} ELSE 1 END" if cases else "1"
+
+    def figures(self, ladder: Ladder) -> str:
+        """Return an expression: the measures of the ladder by key, as Value.stored reads them."""
+        pairs = [f"{self.add(measure.key)}::text, {self._stored(self.measures.index(measure))}" for measure in ladder.measures]
+        return f"jsonb_build_object({', '.join(pairs)})"
+
+    def _met(self, condition: Condition, place: int) -> str:
+        measure = Measure.of(condition)
+        number = self.measures.index(measure)
+        minimum = self.add(condition.enter_minimum)
+        if condition.keep_minimum != condition.enter_minimum:
+            minimum = f"CASE WHEN present >= {place} THEN {self.add(condition.keep_minimum)} ELSE {minimum} END"
+        days = f" * days_{number}" if measure.metric == Metric.AVERAGE_ASSETS else ""
+        return f"value_{number} >= ({minimum})::bigint{days}"
+
+    def _stored(self, number: int) -> str:
+        if self.measures[number].metric == Metric.AVERAGE_ASSETS:
+            return f"jsonb_build_object('total', value_{number}, 'days', days_{number})"
+        return f"value_{number}"
+
+
+# Completed months since joining: the greatest n with joined_on + n months, clipped, <= as_of. joined_on + the months between the
+# two calendar months falls into the month of as_of; where it is still ahead, one less is complete.
+MONTHS_BETWEEN = (
+    "((extract(year FROM %(as_of)s) - extract(year FROM member.joined_on)) * 12"
+    " + extract(month FROM %(as_of)s) - extract(month FROM member.joined_on))::int"
+)
+TENURE = f"({MONTHS_BETWEEN} - (member.joined_on + make_interval(months => {MONTHS_BETWEEN}) > %(as_of)s)::int)"
+
+# A series' total through the end of a day, by the last row up to it.
+PROBE = """LEFT JOIN LATERAL (
+  SELECT running.total + running.level * ({day} - running.day + 1) AS through, running.first_day
+  FROM tiers_runningtotal AS running
+  WHERE running.member_id = member.id AND running.series_id = {series} AND running.day <= {day}
+  ORDER BY running.day DESC LIMIT 1
+) AS {name} ON true"""
+
+
+def evaluate(*, ladder: Ladder, member_id: int, as_of: datetime.date, present: Tier) -> tuple[dict[str, Value], Tier]:
+    """Return a member's figures as of a date by measure key, and the tier they satisfy for a holder of `present`.
+
+    One statement, built as reviews build theirs.
+    """
+    statement = Statement(as_of=as_of)
+    measured = statement.measured(ladder.measures, where=f"member.id = {statement.add(member_id)}")
+    place = statement.add(ladder.tiers.index(present) + 1)
+    figures, target = statement.figures(ladder), statement.target(ladder)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {figures}::text, {target} FROM (SELECT *, {place} AS present FROM ({measured}) AS measured) AS measured",
+            statement.parameters,
+        )
+        stored, reached = cursor.fetchone()
+    return values_of(json.loads(stored)), ladder.tiers[reached - 1]
+
+
+def values_of(figures: dict[str, int | dict[str, int]]) -> dict[str, Value]:
+    """Return a decision's figures as values by measure key."""
+    return {key: Value.stored(figure) for key, figure in figures.items()}
