@@ -1,5 +1,6 @@
 """The tests' database: made and migrated by `owner`, used as `runtime`, exactly as in production."""
 
+import contextlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -58,17 +59,25 @@ def django_db_setup(template_database: str) -> Iterator[None]:
     _execute_as_owner(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@contextlib.contextmanager
+def cloned(source: str) -> Iterator[str]:
+    """Use a clone of the database `source`, which nobody may be connected to, and drop it after; gives its name."""
+    used = settings.DATABASES["default"]["NAME"]
+    name = f"test_clone_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+    _execute_as_owner(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
+    try:
+        _use_database(name)
+        yield name
+    finally:
+        _use_database(used)
+        _execute_as_owner(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def committed(django_db_setup: None, django_db_blocker, template_database: str) -> Iterator[str]:
     """A database of its own for a test that commits: cloned from the template, dropped after; yields its name.
 
     Inside, real connections, threads and processes may commit as they like (house-style 28).
     """
-    main = settings.DATABASES["default"]["NAME"]
-    name = f"test_clone_{os.getpid()}_{uuid.uuid4().hex[:8]}"
-    _execute_as_owner(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy")
-    with django_db_blocker.unblock():
-        _use_database(name)
+    with django_db_blocker.unblock(), cloned(template_database) as name:
         yield name
-        _use_database(main)
-    _execute_as_owner(f"DROP DATABASE {name} WITH (FORCE)")

@@ -21,8 +21,8 @@ FAILED, REFUSED = 1, 2
 
 class Command(BaseCommand):
     help = (
-        "Close a business date, and before it every earlier one that is not closed, in order. A date that is closed is left "
-        "as it is. Exit codes: 0 done, 1 a run failed (its row says where and why), 2 refused."
+        "Close a business date, and before it every earlier one that is not closed, in order. A date that is closed is "
+        "left as it is. Exit codes: 0 done, 1 a run failed (its row says where and why), 2 refused."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,9 @@ class Command(BaseCommand):
                     self._close(first, through, today, **options)
                 except RunFailed as failure:
                     status, error = "failed", f"{failure}"
-                runs = JobRun.objects.filter(job=NIGHT.name, business_date__range=(first, through)).order_by("business_date")
+                runs = JobRun.objects.filter(job=NIGHT.name, business_date__range=(first, through)).order_by(
+                    "business_date"
+                )
         except Refusal as refusal:
             raise CommandError(f"{refusal}", returncode=REFUSED) from refusal
         self._answer(list(runs), status, error, time.perf_counter() - started, as_json=options["json"])
@@ -55,7 +57,14 @@ class Command(BaseCommand):
             raise CommandError(error, returncode=FAILED)
 
     def _close(
-        self, first: datetime.date, through: datetime.date, today: datetime.date, *, workers: int, celery: bool, **options: Any
+        self,
+        first: datetime.date,
+        through: datetime.date,
+        today: datetime.date,
+        *,
+        workers: int,
+        celery: bool,
+        **options: Any,
     ) -> None:
         progress = Progress((through - first).days + 1)
         closed = 0
@@ -81,7 +90,9 @@ class Command(BaseCommand):
                     "business_date": f"{run.business_date}",
                     "status": run.status,
                     "attempts": run.attempts,
-                    "seconds": round((run.finished_at - run.started_at).total_seconds(), 4) if run.finished_at else None,
+                    "seconds": round((run.finished_at - run.started_at).total_seconds(), 4)
+                    if run.finished_at
+                    else None,
                     "steps": run.counts,
                 }
                 for run in runs
@@ -91,7 +102,8 @@ class Command(BaseCommand):
             return
         for run in runs[-10:]:
             steps = (
-                f"{name} {step['seconds']:.2f} s" + "".join(f", {key} {count:,}" for key, count in step["counts"].items() if count)
+                f"{name} {step['seconds']:.2f} s"
+                + "".join(f", {key} {count:,}" for key, count in step["counts"].items() if count)
                 for name, step in run.counts.items()
             )
             self.stdout.write(f"{run.business_date} {run.status}: {'; '.join(steps)}")

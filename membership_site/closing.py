@@ -1,0 +1,131 @@
+"""The night: its steps in order, and the ways it begins: a command, a message, the minute's ring."""
+
+import datetime
+import os
+import socket
+from collections.abc import Callable, Sequence
+
+from django.conf import settings
+from django.db.models import F, Window
+from django.db.models.functions import Mod, RowNumber
+
+from campaigns import earning
+from foundation import transactions
+from foundation.actors import Actor
+from foundation.jobs import beating, clock, closing, driving, running
+from foundation.jobs.closing import Tell
+from foundation.jobs.models import JobRun
+from foundation.jobs.running import Job, Step
+from members.models import Member
+from membership_site import proving
+from points import lapsing, releasing
+from tiers import reviewing, rolling
+
+Counts = dict[str, int]
+
+
+def _earn(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return earning.earn(business_date=business_date, actor=actor, **members)
+
+
+def _release(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return releasing.release(as_of=business_date, actor=actor, **members)
+
+
+def _roll_up(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return rolling.roll_up(business_date=business_date, actor=actor, **members)
+
+
+def _review(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return reviewing.review(as_of=business_date, run=run, actor=actor, **members)
+
+
+def _expire(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return lapsing.lapse(as_of=business_date, actor=actor, **members)
+
+
+def _prove(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return proving.prove_touched(business_date=business_date, **members)
+
+
+STEPS = (
+    Step("earn", _earn),
+    Step("release", _release),
+    Step("roll_up", _roll_up),
+    Step("review", _review),
+    Step("expire", _expire),
+    Step("prove", _prove),
+)
+
+
+def cuts() -> Sequence[int]:
+    """Return the first member's id of each chunk of NIGHT_CHUNK_MEMBERS members but the first."""
+    place = Window(RowNumber(), order_by="id") - 1
+    members = Member.objects.annotate(place=place).annotate(rest=Mod(F("place"), settings.NIGHT_CHUNK_MEMBERS))
+    return list(members.filter(rest=0, place__gt=0).order_by("id").values_list("id", flat=True))
+
+
+NIGHT = Job("close_day", STEPS, cuts)
+
+
+def who(way: str) -> str:
+    """Return how this process names itself to others that would drive the night too."""
+    return f"{way} on {socket.gethostname()[:24]}, process {os.getpid()}, since {clock.now():%H:%M:%S} UTC"
+
+
+def close(
+    *,
+    through: datetime.date | None,
+    way: str,
+    hands: int = 1,
+    send_help: Callable[[int], None] | None = None,
+    tell: Tell | None = None,
+) -> list[JobRun]:
+    """Close every date up to `through` (None: all that are due), prove all purses where that is due; return the runs.
+
+    `send_help(run id)` asks another worker to help; it is called once for each that a run of several chunks can use.
+    Refuses date_not_over, already_running; raises RunFailed.
+    """
+    today = clock.today()
+    if through is None:
+        through = today - datetime.timedelta(days=1)
+
+    def summon(run: JobRun, chunks: int) -> None:
+        for _helper in range(min(settings.NIGHT_WORKERS, chunks) - 1):
+            send_help(run.pk)
+
+    runs = closing.close(
+        job=NIGHT,
+        through=through,
+        today=today,
+        who=who(way),
+        hands=hands,
+        summon=summon if send_help else None,
+        tell=tell,
+    )
+    proving.prove_where_due(at=clock.now())
+    return runs
+
+
+def help_with(*, run_id: int) -> None:
+    """Lend a hand to a run as long as it has chunks; a run that is over, or is not there, needs none."""
+    if run := JobRun.objects.filter(pk=run_id, status=JobRun.Status.RUNNING).first():
+        running.work(job=NIGHT, run=run)
+
+
+def ring(*, send: Callable[[], None]) -> None:
+    """Note that a message was consumed, and `send` for a driver where a date is due that nobody drives.
+
+    A late, doubled or missed ring changes nothing: what is due stands in the tables.
+    """
+    transactions.commit(beating.beat, at=clock.now())
+    if closing.due(today=clock.today()) and not driving.holder(job=NIGHT):
+        send()
+
+
+def rehearse(*, as_of: datetime.date | None) -> JobRun:
+    """Close the next date, `as_of` where it is given, in a transaction that is rolled back; return the run."""
+    with driving.driving(job=NIGHT, who=who("rehearsal")):
+        return transactions.commit(
+            closing.rehearse, job=NIGHT, business_date=as_of, today=clock.today(), at=clock.now()
+        )

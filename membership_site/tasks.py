@@ -1,0 +1,41 @@
+"""What workers do on a message: one call each, safe to repeat; what is owed stands in the tables."""
+
+import datetime
+
+import structlog
+from celery import shared_task
+from kombu.exceptions import OperationalError
+
+from foundation.jobs.driving import AlreadyRunning
+from membership_site import closing
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="ring", expires=60)
+def ring() -> None:
+    """Look whether a business date is due, and see to it that somebody closes it."""
+    closing.ring(send=close_due.delay)
+
+
+@shared_task(name="close_due")
+def close_due(*, through: str | None = None) -> None:
+    """Close every business date up to `through` (ISO; else all that are due), unless somebody does."""
+    try:
+        closing.close(through=through and datetime.date.fromisoformat(through), way="a worker", send_help=_send_help)
+    except AlreadyRunning as refusal:
+        log.info("nothing to drive", reason=f"{refusal}")
+
+
+@shared_task(name="help_with")
+def help_with(*, run_id: int) -> None:
+    """Lend a hand to a run."""
+    closing.help_with(run_id=run_id)
+
+
+def _send_help(run_id: int) -> None:
+    try:
+        help_with.apply_async(kwargs={"run_id": run_id}, retry=False)
+    except OperationalError as error:
+        # Without a broker the night has one pair of hands, and ends all the same.
+        log.warning("no help", run=run_id, reason=f"{error}")
