@@ -34,7 +34,8 @@ def open_bank(*, first_business_date: datetime.date, members: int, days: int) ->
     branch = Branch.objects.get()
     joined_on = first_business_date - datetime.timedelta(days=800)
     accounts = [
-        AccountFactory(member=MemberFactory(branch=branch, joined_on=joined_on), opened_on=joined_on) for _ in range(members)
+        AccountFactory(member=MemberFactory(branch=branch, joined_on=joined_on), opened_on=joined_on)
+        for _ in range(members)
     ]
     activities, snapshots = [], []
     for number, account in enumerate(accounts):
@@ -70,7 +71,17 @@ def figures() -> dict[str, list[tuple[Any, ...]]]:
     def rows(model: type[Model], *fields: str, **narrowed: Any) -> list[tuple[Any, ...]]:
         return sorted(model.objects.filter(**narrowed).values_list(*fields))
 
-    entry = ("member_id", "currency_id", "number", "kind", "points", "balance_after", "event_key", "occurred_on", "booked_on")
+    entry = (
+        "member_id",
+        "currency_id",
+        "number",
+        "kind",
+        "points",
+        "balance_after",
+        "event_key",
+        "occurred_on",
+        "booked_on",
+    )
     return {
         "dates": rows(BusinessDate, "date", "status"),
         "runs": rows(JobRun, "business_date", "status", job="close_day"),

@@ -6,7 +6,6 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -73,7 +72,7 @@ def test_a_night_whose_workers_were_killed_is_resumed_by_the_next_ring(expected,
     """Everything dies at once; the message that drove the night stays unacknowledged, so the minute's ring takes over."""
     with working(variables, tmp_path / "first.log") as first:
         send(tasks.ring, variables)
-        wait_until(lambda: 30 <= chunks_done(), "the night is in its middle")
+        wait_until(lambda: chunks_done() >= 30, "the night is in its middle")
         first.kill()
     killed_at = chunks_done()
     wait_until(lambda: not driving.holder(job=closing.NIGHT), "the database sees that the driver is gone")
@@ -93,7 +92,7 @@ def test_a_killed_driver_s_message_comes_back_to_its_worker(expected, variables,
     """Only the process at work dies; its parent hands the message to another, without any ring."""
     with working(variables, tmp_path / "worker.log"):
         send(tasks.close_due, variables)
-        wait_until(lambda: 30 <= chunks_done(), "the night is in its middle")
+        wait_until(lambda: chunks_done() >= 30, "the night is in its middle")
         holder = driving.holder(job=closing.NIGHT)
         os.kill(int(re.search(r"process (\d+)", holder)[1]), signal.SIGKILL)
         wait_until(all_closed, "the dates are closed")
