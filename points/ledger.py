@@ -1,12 +1,9 @@
 """The only door to the ledger: a batch of postings goes in, one answer per posting comes out (docs/ledger.md)."""
 
-import csv
 import dataclasses
 import datetime
-import io
 import json
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.utils.translation import gettext_lazy as _
 
 from foundation.actors import Actor
+from foundation.querying import copy_rows, statement
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from points.models import Kind
@@ -124,8 +122,6 @@ COLUMNS = {
     "figures": "jsonb",
 }
 POST = f"SELECT seq, outcome, number, balance_after FROM points_post({', '.join(f'%s::{kind}[]' for kind in COLUMNS.values())}, %s)"
-STAGE = (Path(__file__).parent / "sql" / "stage.sql").read_text()
-POST_STAGED = (Path(__file__).parent / "sql" / "post_staged.sql").read_text()
 
 
 @in_transaction
@@ -140,14 +136,15 @@ def post(batch: Sequence[Posting], *, actor: Actor, business_date: datetime.date
         return []
     if len(batch) > LITERALS:
         stage()
-        _copy(batch)
+        with connection.cursor() as cursor:
+            copy_rows(cursor, table="posting", columns=list(COLUMNS), rows=map(_values, batch))
         post_staged(actor=actor, business_date=business_date)
-        statement, arguments = "SELECT seq, outcome, number, balance_after FROM posting_answer", []
+        answered = _asked("SELECT seq, outcome, number, balance_after FROM posting_answer", [])
     else:
         columns = zip(*map(_values, batch), strict=True)
-        statement, arguments = POST, [*map(_literal, columns), business_date]
+        answered = _asked(POST, [*map(_literal, columns), business_date])
     answers: list[Any] = [None] * len(batch)
-    for seq, *answer in _asked(statement, arguments):
+    for seq, *answer in answered:
         answers[seq - 1] = Answer(*answer)
     return answers
 
@@ -159,7 +156,7 @@ def stage() -> None:
     Its columns are COLUMNS, and `seq`, which counts from 1 in the order of insertion where it is left out.
     """
     with connection.cursor() as cursor:
-        cursor.execute(STAGE)
+        cursor.execute(statement("points", "stage"))
 
 
 @in_transaction
@@ -183,7 +180,7 @@ def post_staged(*, actor: Actor, business_date: datetime.date | None = None) -> 
             bounds[1:1] = [member for [member] in cursor.fetchall()]
     if total:
         for after, through in zip(bounds, bounds[1:], strict=False):
-            _asked(POST_STAGED, {"after": after, "through": through, "business_date": business_date})
+            _asked(statement("points", "post_staged"), {"after": after, "through": through, "business_date": business_date})
     counts = _asked("SELECT outcome, count(*) FROM posting_answer GROUP BY outcome ORDER BY outcome", [])
     return dict(counts)
 
@@ -196,11 +193,11 @@ def called(function: str, *arguments: Any) -> dict[str, int]:
     return figures
 
 
-def _asked(statement: str, arguments: Any) -> list[tuple[Any, ...]]:
+def _asked(sql: str, arguments: Any) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows; raise as a refusal what the ledger refuses by a constraint's name."""
     try:
         with connection.cursor() as cursor:
-            cursor.execute(statement, arguments)
+            cursor.execute(sql, arguments)
             return cursor.fetchall() if cursor.description else []
     except DatabaseError as error:
         cause = error.__cause__
@@ -240,14 +237,3 @@ def _element(value: Any) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return str(value)
-
-
-def _copy(batch: Sequence[Posting]) -> None:
-    """Stream the batch into `posting` by COPY, in order."""
-    rows = io.StringIO()
-    writer: Callable[[Iterable[Any]], Any] = csv.writer(rows).writerow
-    for posting in batch:
-        writer(_values(posting))
-    rows.seek(0)
-    with connection.cursor() as cursor:
-        cursor.cursor.copy_expert(f"COPY posting ({', '.join(COLUMNS)}) FROM STDIN (FORMAT csv, FORCE_NOT_NULL (cause))", rows)
