@@ -1,0 +1,71 @@
+"""The staff console in a real browser: nothing wrong for axe, nothing refused by the policy, and all of it by keyboard."""
+
+import re
+
+from playwright.sync_api import Browser, expect
+
+from members.models import Member
+from membership_site.seeding import secret_of
+from tests.browser.visiting import open_page, sign_in, violations
+from tiers.models import RuleBook
+
+PAGES = (
+    "/console/",
+    "/console/members/member/",
+    "/console/access/branch/",
+    "/console/access/staffposting/",
+    "/console/tiers/programme/",
+    "/console/tiers/rulebook/",
+    "/console/campaigns/earningrule/",
+    "/console/points/pointcurrency/",
+    "/console/jobs/jobrun/",
+    "/console/jobs/businessdate/",
+    "/console/activity/intake/",
+    "/console/audit/auditevent/",
+)
+
+
+def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, site: str, demo_bank: None) -> None:
+    member, book = Member.objects.order_by("number")[1], RuleBook.objects.earliest("id")
+    tabs = [f"/console/members/member/{member.pk}/?tab={tab}" for tab in ("tier", "points", "timeline", "accounts")]
+    kinds = ("/console/", "/console/members/member/", *tabs, f"/console/tiers/rulebook/{book.pk}/")
+    found, too_wide = {}, {}
+    # Every page once at the desk's width; on the phone and in the other languages those that differ in kind.
+    for language, width, paths in (("en", 1280, (*PAGES, *kinds)), ("zh-hant", 390, kinds), ("zh-hans", 390, kinds[:3])):
+        page, complaints = open_page(chromium, site, language=language, width=width)
+        sign_in(page, "compliance", password=secret_of("compliance"), then="/console/")
+        for path in dict.fromkeys(paths):
+            assert page.goto(path).status == 200, path
+            if wrong := violations(page):
+                found[language, path] = wrong
+            if (overflow := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
+                too_wide[language, path] = overflow
+        page.context.close()
+
+        assert complaints == [], language
+    assert found == {}
+    assert too_wide == {}
+
+
+def test_a_teller_finds_a_member_and_the_reason_of_his_points_by_keyboard_alone(
+    chromium: Browser, site: str, demo_bank: None
+) -> None:
+    member = Member.objects.filter(branch__code="101").earliest("number")
+    page, complaints = open_page(chromium, site)
+    sign_in(page, "teller", password=secret_of("teller"), then="/console/")
+
+    page.keyboard.press("/")
+    page.keyboard.type(member.number)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/console/members/member/{member.pk}/")
+    focused = ""
+    for _tab in range(60):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("document.activeElement.textContent.trim()")
+        if focused == "Points":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**?tab=points")
+
+    expect(page.get_by_role("region", name="Entries")).to_contain_text(re.compile(r"¥[\d.,]+ × 0\.\d+"))
+    assert complaints == []
