@@ -64,7 +64,9 @@ def page(*, member_id: int, currency_id: int, after: Place | None = None, size: 
     """Read one page of a purse's history after a place (None: from the newest), in two queries."""
     entries = entries_of(member_id=member_id, currency_id=currency_id)
     if after:
-        entries = entries.filter(Q(occurred_on=after.occurred_on, number__lt=after.number) | Q(occurred_on__lt=after.occurred_on))
+        entries = entries.filter(
+            Q(occurred_on=after.occurred_on, number__lt=after.number) | Q(occurred_on__lt=after.occurred_on)
+        )
     rows = list(entries[: size + 1])
     shown = rows[:size]
     totals = _totals(member_id, currency_id, shown)
@@ -79,7 +81,9 @@ def page(*, member_id: int, currency_id: int, after: Place | None = None, size: 
         for first_day, group in itertools.groupby(shown, key=lambda entry: entry.occurred_on.replace(day=1))
     ]
     last = shown[-1] if len(rows) > size else None
-    return Page(months=months, entries=shown, next=Place(occurred_on=last.occurred_on, number=last.number) if last else None)
+    return Page(
+        months=months, entries=shown, next=Place(occurred_on=last.occurred_on, number=last.number) if last else None
+    )
 
 
 def _totals(member_id: int, currency_id: int, shown: Sequence[Entry]) -> dict[datetime.date, tuple[int, int]]:
@@ -91,7 +95,10 @@ def _totals(member_id: int, currency_id: int, shown: Sequence[Entry]) -> dict[da
         Entry.objects.filter(member_id=member_id, currency_id=currency_id, occurred_on__range=window)
         .annotate(month=TruncMonth("occurred_on"))
         .values("month")
-        .annotate(credited=Sum("points", filter=Q(points__gt=0), default=0), debited=Sum("points", filter=Q(points__lt=0), default=0))
+        .annotate(
+            credited=Sum("points", filter=Q(points__gt=0), default=0),
+            debited=Sum("points", filter=Q(points__lt=0), default=0),
+        )
         .order_by("month")
     )
     return {row["month"]: (row["credited"], row["debited"]) for row in rows}

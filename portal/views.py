@@ -15,7 +15,7 @@ from foundation.access.signing_in import day_of
 from members import sealing
 from members.models import Member
 from points.ledger import NEVER
-from points.models import Entry, Lot, PointCurrency
+from points.models import Allocation, Entry, Lot, PointCurrency
 from portal import history, purses, telling
 
 LATEST = 5
@@ -45,7 +45,7 @@ def home(request: HttpRequest, *, member: Member) -> HttpResponse:
     today = day_of(request.user)
     currency = _currency("")
     entries = list(history.entries_of(member_id=member.pk, currency_id=currency.pk)[:LATEST])
-    telling.tell(entries)
+    telling.tell(entries, today=today)
     shown = {"door": "home", "member": member, "person": _person(member), "currency": currency, "entries": entries}
     return render(request, "portal/home.html", shown | {"purse": purses.read(member, currency, today=today)})
 
@@ -57,7 +57,7 @@ def points(request: HttpRequest, *, member: Member, code: str = "") -> HttpRespo
     today = day_of(request.user)
     after = history.Place.read(request.GET.get("after", ""))
     page = history.page(member_id=member.pk, currency_id=currency.pk, after=after)
-    telling.tell(page.entries)
+    telling.tell(page.entries, today=today)
     shown = {"door": "points", "currency": currency, "page": page, "continued": after is not None, "today": today}
     if request.htmx and after:
         return render(request, "portal/lines.html", shown)
@@ -73,10 +73,11 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
     """Show why an entry is what it is, and what has become of its points."""
     currency = _currency(code)
     found = get_object_or_404(Entry, member_id=member.pk, currency_id=currency.pk, number=number)
-    telling.tell([found])
+    telling.tell([found], today=day_of(request.user))
     lot = Lot.objects.filter(member_id=member.pk, currency_id=currency.pk, number=number).first()
-    shown = {"door": "points", "currency": currency, "entry": found, "lot": lot}
-    return render(request, "portal/entry.html", shown | {"never": NEVER, "today": day_of(request.user)})
+    taken = Allocation.objects.filter(member_id=member.pk, currency_id=currency.pk, debit_number=number)
+    shown = {"door": "points", "currency": currency, "entry": found, "lot": lot, "never": NEVER}
+    return render(request, "portal/entry.html", shown | {"taken": taken.order_by("lot_expires_on", "lot_number")})
 
 
 @member_page

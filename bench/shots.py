@@ -1,0 +1,95 @@
+"""Photograph every page of a running site: the portal and the console, on a phone and on a desk, in each language asked for."""
+
+import argparse
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+from playwright.sync_api import Browser, Page, sync_playwright
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "membership_site.settings")
+django.setup()
+
+from membership_site.seeding import secret_of  # noqa: E402  (reads settings, so it comes after their setup)
+
+WIDTHS = {390: 844, 1280: 900}
+DOORS = {"portal": "member1", "console": "compliance"}
+LOCALES = {"en": "en-GB", "zh-hans": "zh-CN", "zh-hant": "zh-HK"}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="make shots", description=__doc__)
+    arguments.add_argument("site", help="the address of a running site, without a slash at the end")
+    arguments.add_argument("--out", type=Path, default=Path(".local/shots"))
+    arguments.add_argument("--door", choices=DOORS, action="append", help="only this door (repeatable)")
+    arguments.add_argument("--language", choices=LOCALES, action="append", help="only this language (repeatable)")
+    arguments.add_argument("--user", help="sign in as this user of the demonstration instead")
+    asked = arguments.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
+        for door in asked.door or DOORS:
+            for language in asked.language or LOCALES:
+                for path in photograph(browser, door=door, language=language, asked=asked):
+                    print(path)
+        browser.close()
+
+
+def photograph(browser: Browser, *, door: str, language: str, asked: argparse.Namespace) -> Iterator[Path]:
+    """Sign in to one door in one language and yield each picture taken; pages are found once, at the first width."""
+    context = browser.new_context(base_url=asked.site, locale=LOCALES[language], timezone_id="Asia/Shanghai")
+    page = context.new_page()
+    yield from _take(page, {"sign-in": "/accounts/login/"}, asked.out, f"{door}-", language)
+    user = asked.user or DOORS[door]
+    page.locator("input[name=login]").fill(user)
+    page.locator("input[name=password]").fill(secret_of(user))
+    page.locator("main button[type=submit]").click()
+    page.wait_for_url(lambda url: "login" not in url)
+    found = portal_pages(page) if door == "portal" else console_pages(page)
+    yield from _take(page, found, asked.out, f"{door}-", language)
+    context.close()
+
+
+def portal_pages(page: Page) -> dict[str, str]:
+    """Return the addresses of the member's pages by name; the entry is his newest."""
+    found = {"home": "/", "points": "/points", "expiring": "/points?expiring#expiring", "tier": "/tier", "me": "/me"}
+    page.goto("/points")
+    if page.locator("a.line").count():
+        found["entry"] = page.locator("a.line").first.get_attribute("href")
+    return found | {"sign-out": "/accounts/logout/", "nothing": "/nothing-here"}
+
+
+def console_pages(page: Page) -> dict[str, str]:
+    """Return the addresses of the console's pages by name: each door of its menu, and the first record behind it."""
+    links = page.locator("nav a[href^='/console/']").evaluate_all(
+        "links => links.map(link => link.getAttribute('href'))"
+    )
+    found = {}
+    for link in dict.fromkeys(["/console/", *links]):
+        name = re.sub(r"\W+", "-", link.removeprefix("/console/")).strip("-") or "home"
+        found[name] = link
+        page.goto(link)
+        record = page.locator("#result_list th a, #result_list td a")
+        if record.count():
+            found[f"{name}-record"] = record.first.get_attribute("href")
+    return found
+
+
+def _take(page: Page, pages: dict[str, str], out: Path, door: str, language: str) -> Iterator[Path]:
+    for width, height in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        for name, address in pages.items():
+            page.goto(address)
+            page.wait_for_load_state("networkidle")
+            path = out / f"{door}{name}-{width}-{language}.png"
+            page.screenshot(path=path, full_page=True)
+            yield path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""What a member reads of his points: the figure, its unit, what lapses, and the reason of each entry."""
+
+import datetime
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from members.models import Member
+from points.models import Kind
+from tests.factories import EarningRuleVersionFactory, MemberFactory, PointCurrencyFactory, UserFactory
+
+Page = Callable[[str], str]
+DAY = datetime.timedelta(days=1)
+
+
+def test_a_member_without_points_is_told_what_comes(page: Page) -> None:
+    PointCurrencyFactory()
+
+    for address in ("/", "/points"):
+        assert "No points yet" in page(address)
+
+
+def test_points_are_shown_with_separators_a_true_minus_and_their_worth(page: Page, post: Callable) -> None:
+    PointCurrencyFactory(worth_minor=1)
+    post(12_480)
+    post(-1_200)
+
+    text = page("/points")
+
+    assert '<span class="figure">11,280</span>' in text
+    assert "¥112.80" in text
+    assert ">+12,480<" in text
+    assert ">−1,200<" in text
+
+
+def test_an_entry_tells_its_rule_its_figures_and_its_cap(page: Page, post: Callable) -> None:
+    version = EarningRuleVersionFactory()
+    figures = {"per": "amount", "amount_minor": 182_000, "rate": "0.2", "uncapped": 364, "cap": 200}
+    answer = post(200, rule_version_id=version.pk, figures=figures)
+
+    text = page(f"/points/points/{answer.number}")
+
+    assert "¥1,820.00 × 0.2 = 364" in text
+    assert "At most 200 per activity." in text
+    assert str(version.rule) in text
+
+
+def test_a_debit_names_what_it_was_taken_from(page: Page, post: Callable, today: datetime.date) -> None:
+    late = post(100, expires_on=today + 60 * DAY)
+    soon = post(50, expires_on=today + 30 * DAY)
+    debit = post(-70)
+
+    text = page(f"/points/points/{debit.number}").partition("Taken from")[2]
+
+    assert text.index(f"Entry {soon.number}<") < text.index(f"Entry {late.number}<")
+    assert (">50<" in text, ">20<" in text) == (True, True)
+
+
+def test_pending_points_stand_apart_and_say_from_when(page: Page, post: Callable, today: datetime.date) -> None:
+    post(360, available_on=today + 5 * DAY)
+
+    text = page("/points")
+
+    assert '<span class="figure">0</span>' in text
+    assert "<dd>360" in text
+    assert "Pending, usable from" in text
+
+
+def test_the_calendar_lists_every_date_on_which_points_lapse(page: Page, post: Callable, today: datetime.date) -> None:
+    post(320, expires_on=today + 10 * DAY)
+    post(80, expires_on=today + 10 * DAY)
+    post(55, expires_on=today + 300 * DAY)
+    post(99, expires_on=today + 500 * DAY)
+
+    home, calendar = page("/"), page("/points?expiring").partition('class="calendar"')[2].partition("</ol>")[0]
+
+    assert "400 points lapse after" in home
+    assert (">400<" in calendar, ">55<" in calendar, ">99<" in calendar) == (True, True, False)
+
+
+def test_the_history_goes_on_where_a_page_ended_without_a_gap(page: Page, post: Callable, today: datetime.date) -> None:
+    for number in range(1, 31):
+        post(number, occurred_on=today - number // 3 * DAY)
+
+    first = page("/points")
+    more = first.partition('href="?after=')[2].partition('"')[0]
+    rest = page(f"/points?after={more}")
+
+    shown = [line.partition("<")[0] for text in (first, rest) for line in text.split('class="moved credit">+')[1:]]
+    assert sorted(map(int, shown)) == list(range(1, 31))
+    assert "?after=" not in rest.partition("<main")[2]
+
+
+def test_htmx_gets_the_lines_alone(client: Client, page: Page, post: Callable, today: datetime.date) -> None:
+    for _ in range(26):
+        post(5)
+    more = page("/points").partition('href="?after=')[2].partition('"')[0]
+
+    text = client.get(f"/points?after={more}", headers={"hx-request": "true"}).content.decode()
+
+    assert "<html" not in text
+    assert 'data-arrived="1 more entry."' in text
+    assert 'class="month"' not in text
+
+
+def test_a_month_s_totals_count_the_whole_month(page: Page, post: Callable, today: datetime.date) -> None:
+    first = today.replace(day=1)
+    for _ in range(30):
+        post(10, occurred_on=first)
+    post(-40, occurred_on=first)
+
+    assert "+300 · −40" in page("/points")
+
+
+def test_nobody_else_s_entry_can_be_read(client: Client, page: Page, post: Callable) -> None:
+    other = MemberFactory(user=UserFactory())
+    answer = post(77, member=other)
+
+    assert client.get(f"/points/points/{answer.number}").status_code == 404
+    assert "77" not in page("/points").partition("<main")[2]
+
+
+def test_a_lapsed_lot_is_not_shown_before_the_night_has_booked_it(
+    page: Page, post: Callable, mei: Member, today: datetime.date
+) -> None:
+    post(100, occurred_on=today - 9 * DAY, expires_on=today - DAY)
+    post(30)
+
+    assert '<span class="figure">30</span>' in page("/points")
+
+
+@pytest.mark.parametrize("after", ["x", "2026-13-01.1", "2026-01-01.x", "'", "2026-01-01.9e9"])
+def test_a_mangled_place_begins_anew(page: Page, post: Callable, after: str) -> None:
+    post(5)
+
+    assert ">+5<" in page(f"/points?after={after}")
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh-CN", "2026年"), ("zh-HK", "2026年"), ("en", "2026")])
+def test_pages_render_in_each_language(client: Client, page: Page, post: Callable, language: str, word: str) -> None:
+    answer = post(1_234, occurred_on=datetime.date(2026, 1, 9))
+    for address in ("/", "/points", "/points?expiring", f"/points/points/{answer.number}", "/tier", "/me"):
+        assert client.get(address, headers={"accept-language": language}).status_code == 200
+
+    text = client.get("/points", headers={"accept-language": language}).content.decode()
+    assert "+1,234" in text
+    assert word in text
+
+
+def test_private_pages_are_never_kept(client: Client, page: Page) -> None:
+    PointCurrencyFactory()
+
+    for address in ("/", "/points", "/tier", "/me"):
+        assert "no-store" in client.get(address)["Cache-Control"]
+
+
+def test_home_takes_the_same_few_queries_however_long_the_history(
+    client: Client, page: Page, post: Callable, django_assert_max_num_queries
+) -> None:
+    version = EarningRuleVersionFactory()
+    for _ in range(40):
+        post(
+            9,
+            rule_version_id=version.pk,
+            figures={"per": "amount", "amount_minor": 9_000, "rate": "0.1"},
+            kind=Kind.EARN,
+        )
+
+    with django_assert_max_num_queries(13):  # the session and the user among them
+        page("/")
