@@ -31,14 +31,19 @@ class ProgrammeAdmin(BrowseAdmin):
 
     def sections(self, request: HttpRequest, programme: Programme) -> list[Section]:
         books = programme.rule_books.order_by("-number")
-        rows = [[link(book), book.in_force_from, book.validity_months or _("none"), book.get_downgrade_display()] for book in books]
+        rows = [
+            [link(book), book.in_force_from, book.validity_months or _("none"), book.get_downgrade_display()]
+            for book in books
+        ]
         headers = [_("rule book"), _("in force from"), _("validity in months"), _("downgrade")]
         return [Section(title=_("Rule books"), headers=headers, rows=rows, empty=_("No rule book yet."))]
 
 
 def link(book: RuleBook) -> str:
     """Return the rule book's number as a link to its page."""
-    return render_to_string("admin/link.html", {"name": "admin:tiers_rulebook_change", "pk": book.pk, "label": str(book)})
+    return render_to_string(
+        "admin/link.html", {"name": "admin:tiers_rulebook_change", "pk": book.pk, "label": str(book)}
+    )
 
 
 @admin.register(RuleBook)
@@ -60,5 +65,10 @@ class RuleBookAdmin(BrowseAdmin):
         terms = book.terms.select_related("tier").order_by("tier__rank")
         rows = [[str(row.tier), f"× {row.multiplier.normalize():f}"] for row in terms]
         return [
-            Section(title=_("What each tier gives"), headers=[_("tier"), _("points multiplier")], numbers=frozenset({1}), rows=rows)
+            Section(
+                title=_("What each tier gives"),
+                headers=[_("tier"), _("points multiplier")],
+                numbers=frozenset({1}),
+                rows=rows,
+            )
         ]

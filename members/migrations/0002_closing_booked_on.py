@@ -7,6 +7,8 @@ CREATE FUNCTION members_book_closing() RETURNS trigger LANGUAGE plpgsql SET sear
 BEGIN
   IF TG_OP = 'INSERT' OR NEW.closed_on IS DISTINCT FROM OLD.closed_on THEN
     NEW.closing_booked_on := bank_booking_date();
+  ELSE
+    NEW.closing_booked_on := OLD.closing_booked_on;
   END IF;
   RETURN NEW;
 END $$;
