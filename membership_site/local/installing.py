@@ -47,8 +47,11 @@ def compile_catalogues() -> None:
 
 
 def _environment_runs() -> bool:
-    """Say whether `.venv` has a working Python; it has not after the system's own was replaced."""
-    return PYTHON.exists() and subprocess.run([PYTHON, "-c", ""], capture_output=True).returncode == 0
+    """Say whether `.venv` has a working Python; it has not where the Python it came from was moved or is not ours."""
+    try:
+        return subprocess.run([PYTHON, "-c", ""], capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 def _install(requirements: Path) -> None:
