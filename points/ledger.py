@@ -2,8 +2,10 @@
 
 import dataclasses
 import datetime
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +24,6 @@ MOST_POINTS = 10**12
 LITERALS = 1_000
 # A staged batch is posted in slices of about so many items, so that the server's memory stays bounded.
 SLICE = 100_000
-POSTED = "posted"
 
 
 class InvalidPosting(Refusal):
@@ -129,31 +130,29 @@ def post(batch: Sequence[Posting], *, actor: Actor, business_date: datetime.date
     """Post a batch, all or nothing but by the answers, and return one answer per posting, in order.
 
     Booked on `business_date` (a date that is closing), else each on the later of its own day and the first open date. A purse
-    takes its credits first, then pays its debits in the order given. The verb that calls records its actor. A number of
-    statements independent of the batch's size up to SLICE. Refuses an InvalidPosting with the whole batch.
+    takes its credits first, then pays its debits in the order given. The verb that calls records its actor. The number of
+    statements is the same for 1 and for SLICE postings. Refuses an InvalidPosting with its whole batch.
     """
     if not batch:
         return []
     if len(batch) > LITERALS:
         stage()
+        rows = ((seq, *_values(posting)) for seq, posting in enumerate(batch, start=1))
         with connection.cursor() as cursor:
-            copy_rows(cursor, table="posting", columns=list(COLUMNS), rows=map(_values, batch))
-        post_staged(actor=actor, business_date=business_date)
-        answered = _asked("SELECT seq, outcome, number, balance_after FROM posting_answer", [])
+            copy_rows(cursor, table="posting", columns=["seq", *COLUMNS], rows=rows)
+        answered = [row for answers in _staged(statement("points", "post_staged"), business_date) for row in answers]
     else:
         columns = zip(*map(_values, batch), strict=True)
         answered = _asked(POST, [*map(_literal, columns), business_date])
-    answers: list[Any] = [None] * len(batch)
-    for seq, *answer in answered:
-        answers[seq - 1] = Answer(*answer)
-    return answers
+    answered.sort()
+    return [Answer(*answer) for _seq, *answer in answered]
 
 
 @in_transaction
 def stage() -> None:
-    """Make the TEMP table `posting`, empty, for a set-based caller to fill by INSERT … SELECT; and `posting_answer`.
+    """Make the TEMP table `posting`, empty, for a set-based caller to fill by INSERT … SELECT.
 
-    Its columns are COLUMNS, and `seq`, which counts from 1 in the order of insertion where it is left out.
+    Its columns are COLUMNS, and `seq`, unique, which says the order in which a purse's debits are paid.
     """
     with connection.cursor() as cursor:
         cursor.execute(statement("points", "stage"))
@@ -161,28 +160,30 @@ def stage() -> None:
 
 @in_transaction
 def post_staged(*, actor: Actor, business_date: datetime.date | None = None) -> dict[str, int]:
-    """Post what stands in `posting` as `post` does, and return how many postings had each outcome.
+    """Post what stands in `posting` as `post` does, and return how many postings had each outcome that occurred.
 
-    The answers stand in `posting_answer` (seq, outcome, number, balance_after) until the next stage() or commit. Above SLICE
-    postings it goes member range by member range, in order, one statement each. Locks purses in key order.
+    One statement, above SLICE postings one per member range of about so many, in order, so that purses are always locked in
+    the order of their keys and the server's memory stays bounded.
     """
+    counts: Counter[str] = Counter()
+    for outcomes in _staged(f"SELECT outcome, count(*) FROM ({statement('points', 'post_staged')}) a GROUP BY outcome", business_date):
+        counts.update(dict(outcomes))
+    return dict(counts)
+
+
+def _staged(sql: str, business_date: datetime.date | None) -> Iterator[list[tuple[Any, ...]]]:
+    """Run a statement that posts the stage, slice by slice, and yield the rows of each."""
+    bounds: list[int | None] = [None, None]
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM posting")
-        [total] = cursor.fetchone()
-        bounds: list[int | None] = [None, None]
+        [[total]] = cursor.fetchall()
         if total > SLICE:
-            cursor.execute("CREATE INDEX ON posting (member_id); ANALYZE posting")
-            cursor.execute(
-                "SELECT DISTINCT member_id FROM (SELECT member_id, row_number() OVER (ORDER BY member_id) AS n FROM posting) p"
-                " WHERE n %% %s = 0 ORDER BY member_id",
-                [SLICE],
-            )
+            cursor.execute("CREATE INDEX posting_by_member ON posting (member_id); ANALYZE posting")
+            cursor.execute(statement("points", "slice"), {"size": SLICE})
             bounds[1:1] = [member for [member] in cursor.fetchall()]
     if total:
-        for after, through in zip(bounds, bounds[1:], strict=False):
-            _asked(statement("points", "post_staged"), {"after": after, "through": through, "business_date": business_date})
-    counts = _asked("SELECT outcome, count(*) FROM posting_answer GROUP BY outcome ORDER BY outcome", [])
-    return dict(counts)
+        for after, through in itertools.pairwise(bounds):
+            yield _asked(sql, {"after": after, "through": through, "business_date": business_date})
 
 
 @in_transaction

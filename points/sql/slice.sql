@@ -1,0 +1,5 @@
+-- Cut the stage into member ranges of %(size)s postings or, where a member has more, few above: the last member of each but the last.
+SELECT DISTINCT member_id
+  FROM (SELECT member_id, row_number() OVER (ORDER BY member_id) AS place FROM posting) p
+ WHERE place %% %(size)s = 0
+ ORDER BY member_id
