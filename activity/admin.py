@@ -14,7 +14,9 @@ class IntakeAdmin(BrowseAdmin):
     keyset = ("-id",)
     list_display = ("started", "profile", "source", "finished")
     list_select_related = ("source",)
-    intro = _("Each delivery of facts by file. Rows that were refused stand in the error file of the run that read them.")
+    intro = _(
+        "Each delivery of facts by file. Rows that were refused stand in the error file of the run that read them."
+    )
     empty = _("No file has been taken in yet.")
 
     @admin.display(description=_("started at"))
@@ -34,8 +36,14 @@ class IntakeAdmin(BrowseAdmin):
         ]
 
     def sections(self, request: HttpRequest, intake: Intake) -> list[Section]:
-        rows = [[kind, *(f"{value:,}" if isinstance(value, int) else str(value) for value in [count])] for kind, count in flat(intake.counts)]
-        return [Section(title=_("Counts"), headers=[_("what"), _("rows")], numbers=frozenset({1}), rows=rows, empty=_("Nothing was counted."))]
+        counted = Section(
+            title=_("Counts"),
+            headers=[_("what"), _("rows")],
+            numbers=frozenset({1}),
+            rows=[[name, f"{value:,}" if isinstance(value, int) else value] for name, value in flat(intake.counts)],
+            empty=_("Nothing was counted."),
+        )
+        return [counted]
 
 
 def flat(counts: dict, *, before: str = "") -> list[tuple[str, object]]:

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from campaigns import describing
 from campaigns.models import EarningRule
 from foundation.web.browsing import BrowseAdmin, Section
 
@@ -19,7 +20,10 @@ class EarningRuleAdmin(BrowseAdmin):
         return str(rule)
 
     def facts(self, request: HttpRequest, rule: EarningRule) -> list:
-        return [(_("code"), rule.code)]
+        return [(_("code"), rule.code), (_("versions"), rule.versions.count())]
 
     def sections(self, request: HttpRequest, rule: EarningRule) -> list[Section]:
-        return []
+        return [
+            Section(title=_("Version %(number)s") % {"number": version.number}, sentences=describing.describe(version))
+            for version in rule.versions.order_by("-number")
+        ]

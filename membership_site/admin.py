@@ -1,5 +1,7 @@
 """The members' list and page in the console. They stand here, above every app, since a member's page reads them all."""
 
+from collections.abc import Callable
+
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Prefetch
@@ -13,7 +15,7 @@ from foundation.access.signing_in import day_of
 from foundation.web.browsing import BrowseAdmin, Choice, choose
 from members.models import Member
 from membership_site import member_page
-from tiers.models import Standing, Tier
+from tiers.models import Programme, Standing, Tier
 
 
 class InBranch(Choice):
@@ -25,7 +27,9 @@ class InBranch(Choice):
     def lookups(self, request, model_admin):
         seen = Branch.objects.order_by("path")
         if not request.user.is_superuser:
-            seen = seen.under(visibility.paths(request.user, permission=visibility.SEE_MEMBERS, on=day_of(request.user)))
+            seen = seen.under(
+                visibility.paths(request.user, permission=visibility.SEE_MEMBERS, on=day_of(request.user))
+            )
         return [(branch.path, "\N{EM SPACE}" * (branch.path.count("/") - 1) + str(branch)) for branch in seen]
 
     def queryset(self, request, queryset):
@@ -52,19 +56,33 @@ class HoldingTier(Choice):
         return queryset.filter(Exists(standings.filter(tier=tier)))
 
 
+def tier_in(programme: Programme) -> Callable[[Member], str]:
+    """Return the column of the tiers that members hold in `programme`, empty for the standard one."""
+
+    @admin.display(description=str(programme))
+    def column(member: Member) -> str:
+        held = [standing.tier for standing in member.held if standing.programme_id == programme.pk]
+        return render_to_string("admin/pills.html", {"tiers": held})
+
+    column.__name__ = f"tier_{programme.code}"
+    return column
+
+
 @admin.register(Member)
 class MemberAdmin(BrowseAdmin):
     keyset = ("number",)
-    list_display = ("number", "name", "tiers", "phone", "branch", "joined_on", "status_pill")
     list_filter = (InBranch, HoldingTier, choose("status"))
-    list_select_related = ("branch", "person")
     intro = _("By member number, names masked. Use the search box above for a name, a phone number or pinyin initials.")
     empty = _("No member here. Choose another branch or tier, or use the search box above.")
 
     def get_queryset(self, request):
-        standings = Standing.objects.filter(tier__rank__gt=0).select_related("tier").order_by("programme_id")
-        visible = Member.objects.visible_to(request.user, on=day_of(request.user))
-        return visible.prefetch_related(Prefetch("standings", standings))
+        visible = Member.objects.visible_to(request.user, on=day_of(request.user)).select_related("branch", "person")
+        held = Standing.objects.filter(tier__rank__gt=0).select_related("tier")
+        return visible.prefetch_related(Prefetch("standings", held, to_attr="held"))
+
+    def get_list_display(self, request):
+        programmes = Programme.objects.order_by("-is_main", "id")
+        return ("number", "name", *map(tier_in, programmes), "phone", "branch", "joined_on", "status_pill")
 
     @admin.display(description=_("name"))
     def name(self, member: Member) -> str:
@@ -73,10 +91,6 @@ class MemberAdmin(BrowseAdmin):
     @admin.display(description=_("phone"))
     def phone(self, member: Member) -> str:
         return member.person.masked_phone
-
-    @admin.display(description=_("tier"))
-    def tiers(self, member: Member) -> str:
-        return render_to_string("admin/pills.html", {"tiers": [standing.tier for standing in member.standings.all()]})
 
     @admin.display(description=_("status"))
     def status_pill(self, member: Member) -> str:

@@ -29,12 +29,15 @@ MENU = [
     (
         _("Programme"),
         [
-            ("tiers.view_programme", "admin:tiers_programme_changelist", _("Programmes and tiers"), "tiers"),
+            ("tiers.view_programme", "admin:tiers_programme_changelist", _("Programmes"), "tiers"),
             ("tiers.view_rulebook", "admin:tiers_rulebook_changelist", _("Rule books"), "book"),
             ("campaigns.view_earningrule", "admin:campaigns_earningrule_changelist", _("Earning rules"), "earn"),
         ],
     ),
-    (_("Ledger"), [("points.view_pointcurrency", "admin:points_pointcurrency_changelist", _("Point currencies"), "coins")]),
+    (
+        _("Ledger"),
+        [("points.view_pointcurrency", "admin:points_pointcurrency_changelist", _("Point currencies"), "coins")],
+    ),
     (
         _("Operations"),
         [

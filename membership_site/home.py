@@ -3,6 +3,7 @@
 import datetime
 import functools
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,24 @@ def home(request: HttpRequest) -> HttpResponse:
     """Show the business dates, what is late or has failed, and the figures of the branches that the user may sum up."""
     now = moment_of(request.user)
     dates = business_dates()
-    context: dict[str, Any] = {"dates": dates, "bank": Bank.objects.first(), "late": late(dates, at=timezone.localtime(now))}
+    context: dict[str, Any] = {
+        "dates": dates,
+        "bank": Bank.objects.first(),
+        "late": late(dates, at=timezone.localtime(now)),
+    }
     if request.user.has_perm("jobs.view_jobrun"):
         runs = JobRun.objects.order_by("-business_date", "-id")
         nights = runs.filter(job="close_day").annotate(seconds=Extract(F("finished_at") - F("started_at"), "epoch"))
         context |= {"failed": runs.filter(status="failed")[:5], "runs": nights[:7]}
     patterns = scope(request)
     if patterns != []:
-        closed = dates.get("closed")
-        key = hashlib.sha256(repr((patterns, closed and closed.date)).encode()).hexdigest()
-        compute = functools.partial(figures, patterns, closed=closed and closed.date, at=now)
-        context["figures"] = kept(f"console-home-{key}", compute)
+        closed = dates["closed"].date if "closed" in dates else None
+        # The database's name is part of the key: two banks may share one cache.
+        about = (connection.settings_dict["NAME"], patterns, closed)
+        context["figures"] = kept(
+            f"console-home-{hashlib.sha256(repr(about).encode()).hexdigest()}",
+            functools.partial(figures, patterns, closed=closed, at=now),
+        )
         context["of_bank"] = patterns is None
     return site.page(request, "admin/index.html", **context)
 
@@ -58,8 +66,13 @@ def scope(request: HttpRequest) -> list[str] | None:
 
 def business_dates() -> dict[str, BusinessDate]:
     """Return the open, the closing and the last closed business date, by status."""
-    last_closed = BusinessDate.objects.filter(status="closed").values("status").annotate(last=Max("date")).values("last")
-    return {row.status: row for row in BusinessDate.objects.filter(Q(status__in=["open", "closing"]) | Q(date__in=last_closed))}
+    last_closed = (
+        BusinessDate.objects.filter(status="closed").values("status").annotate(last=Max("date")).values("last")
+    )
+    return {
+        row.status: row
+        for row in BusinessDate.objects.filter(Q(status__in=["open", "closing"]) | Q(date__in=last_closed))
+    }
 
 
 def late(dates: dict[str, BusinessDate], *, at: datetime.datetime) -> int:
@@ -86,6 +99,7 @@ def figures(patterns: list[str] | None, *, closed: datetime.date | None, at: dat
         names = [column.name for column in cursor.description]
         points = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     for row in points:
+        row["names"] = json.loads(row["names"])
         row["outstanding"] = row["available"] + row["pending"]
         row["worth"] = None if row["worth_minor"] is None else row["outstanding"] * row["worth_minor"]
     members = Member.objects.filter(status=Member.Status.ACTIVE)
@@ -108,8 +122,12 @@ def tier_mix(members, *, active: int) -> list[dict[str, Any]]:
     counted = {row["tier"]: row["members"] for row in standings.values("tier").annotate(members=Count("id"))}
     programmes: dict[int, dict[str, Any]] = {}
     for tier in Tier.objects.select_related("programme").order_by("programme_id", "rank"):
-        programme = programmes.setdefault(tier.programme_id, {"names": tier.programme.names, "code": tier.programme.code, "tiers": []})
-        programme["tiers"].append({"key": str(tier.pk), "code": tier.code, "names": tier.names, "members": counted.get(tier.pk, 0)})
+        programme = programmes.setdefault(
+            tier.programme_id, {"names": tier.programme.names, "code": tier.programme.code, "tiers": []}
+        )
+        programme["tiers"].append(
+            {"key": str(tier.pk), "code": tier.code, "names": tier.names, "members": counted.get(tier.pk, 0)}
+        )
     for programme in programmes.values():
         standard, *higher = programme["tiers"]
         standard["members"] = active - sum(tier["members"] for tier in higher)

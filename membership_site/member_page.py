@@ -8,18 +8,23 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Q, Sum
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from activity.models import Activity, BalanceSnapshot, Holding, Source
+from campaigns import explaining
 from foundation.jobs.models import Bank
+from foundation.web import paging
+from foundation.web.browsing import past
 from members.models import Account, Member
+from points import summaries
 from points.models import Entry, Lot, PointCurrency, Purse
 from tiers.models import Decision, Programme, Standing
 
 PAGE = 25
 SOON_DAYS = 90
 NEVER = datetime.date(9999, 12, 31)
+TIMELINE = ("-occurred_at", "-source_id", "-external_id")
 
 
 def page(request: HttpRequest, *, member: Member, as_of: datetime.date) -> dict[str, Any]:
@@ -46,7 +51,7 @@ def page(request: HttpRequest, *, member: Member, as_of: datetime.date) -> dict[
 
 
 def purses_of(member: Member, *, as_of: datetime.date) -> list[Purse]:
-    """Return the member's purses, each with its currency, what lapses within 90 days, and the first date of that."""
+    """Return the member's purses, the spendable first, each with its currency, its balance of the day, what lapses in 90 days."""
     currencies = PointCurrency.objects.in_bulk()
     lots = Lot.objects.filter(member_id=member.pk, remaining__gt=0)
     soon = lots.filter(expires_on__range=(as_of, as_of + datetime.timedelta(days=SOON_DAYS)))
@@ -54,20 +59,20 @@ def purses_of(member: Member, *, as_of: datetime.date) -> list[Purse]:
     for row in soon.values("currency_id", "expires_on").annotate(points=Sum("remaining")).order_by("expires_on"):
         lapsing.setdefault(row["currency_id"], []).append(row)
     purses = list(Purse.objects.filter(member_id=member.pk).order_by("currency_id"))
+    balances = summaries.balances(member_ids=[member.pk], today=as_of)
     for purse in purses:
         purse.currency = currencies[purse.currency_id]
         # In an address a number must not be written with a thousands separator.
         purse.key = str(purse.currency_id)
+        purse.balance = balances[purse.pk]
         purse.lapsing = lapsing.get(purse.currency_id, [])
         purse.lapsing_points = sum(row["points"] for row in purse.lapsing)
-        purse.balance = purse.available + purse.pending - purse.owed
-    # What can be spent comes first.
     return sorted(purses, key=lambda purse: (purse.currency.kind != "reward", purse.currency_id))
 
 
 def standings_of(member: Member) -> list[dict[str, Any]]:
     """Return, for every programme, the member's tier (the standard one without a standing), since when and until when."""
-    held = {s.programme_id: s for s in Standing.objects.filter(member=member).select_related("tier", "decision__rule_book")}
+    held = {s.programme_id: s for s in Standing.objects.filter(member=member).select_related("tier")}
     standings = []
     for programme in Programme.objects.prefetch_related("tiers").order_by("-is_main", "id"):
         ladder = sorted(programme.tiers.all(), key=lambda tier: tier.rank)
@@ -78,7 +83,6 @@ def standings_of(member: Member) -> list[dict[str, Any]]:
                 "tier": standing.tier if standing else next(iter(ladder), None),
                 "since": standing.since if standing else member.joined_on,
                 "valid_until": standing.valid_until if standing else None,
-                "decision": standing.decision if standing else None,
             }
         )
     return [standing for standing in standings if standing["tier"]]
@@ -102,7 +106,9 @@ def accounts_of(member: Member, *, as_of: datetime.date) -> list[Account]:
 
 def tier_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return why the member holds the tiers he holds, and every decision that led there."""
-    decisions = Decision.objects.filter(member=context["member"]).select_related("programme", "from_tier", "to_tier", "rule_book")
+    decisions = Decision.objects.filter(member=context["member"]).select_related(
+        "programme", "from_tier", "to_tier", "rule_book"
+    )
     return {"decisions": decisions.order_by("-as_of", "programme_id")[:PAGE]}
 
 
@@ -119,32 +125,45 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if before.isdecimal():
         entries = entries.filter(number__lt=int(before))
     rows = list(entries[: PAGE + 1])
-    lots = Lot.objects.filter(own, remaining__gt=0, expires_on__gte=context["as_of"]).order_by("expires_on", "number")
+    for entry, reason in zip(rows, explaining.why_each(rows), strict=True):
+        entry.reason = reason
+    open_lots = Lot.objects.filter(own, remaining__gt=0, expires_on__gte=context["as_of"])
+    lots = list(open_lots.order_by("expires_on", "number")[: PAGE + 1])
     return {
         "purse": purse,
         "entries": rows[:PAGE],
         "before": str(rows[PAGE - 1].number) if len(rows) > PAGE else None,
         "is_first_page": not before,
         "lots": lots[:PAGE],
+        "more_lots": len(lots) > PAGE,
         "never": NEVER,
     }
 
 
 def timeline_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return the member's latest activities, each with the points it earned."""
+    """Return a page of the member's activities, the latest first, from `?after=` on, each with the points it earned."""
     member = context["member"]
-    activities = list(Activity.objects.filter(member_id=member.pk).order_by("-occurred_at", "source_id", "external_id")[:PAGE])
+    activities = Activity.objects.filter(member_id=member.pk).order_by(*TIMELINE)
+    if after := request.GET.get("after"):
+        try:
+            source_id, external_id = paging.decode(after, int, str)
+            last = activities.get(source_id=source_id, external_id=external_id)
+        except (paging.CursorUnreadable, Activity.DoesNotExist) as error:
+            raise Http404 from error
+        activities = activities.filter(past(TIMELINE, last))
+    rows, next_page = paging.page(list(activities[: PAGE + 1]), PAGE, lambda row: (row.source_id, row.external_id))
     sources = dict(Source.objects.values_list("id", "code"))
-    currencies = {purse.currency_id: purse.currency for purse in context["purses"]}
+    causes = {f"activity/{sources.get(row.source_id)}/{row.external_id}": row for row in rows}
     earned: dict[str, list[tuple[PointCurrency, int]]] = {}
-    causes = {f"activity/{sources.get(row.source_id)}/{row.external_id}": row for row in activities}
-    sums = Entry.objects.filter(member_id=member.pk, cause__in=causes).values("cause", "currency_id").annotate(points=Sum("points"))
-    for row in sums.order_by("cause", "currency_id"):
+    currencies = {purse.currency_id: purse.currency for purse in context["purses"]}
+    entries = Entry.objects.filter(member_id=member.pk, cause__in=causes)
+    for row in entries.values("cause", "currency_id").annotate(points=Sum("points")).order_by("currency_id"):
         earned.setdefault(row["cause"], []).append((currencies[row["currency_id"]], row["points"]))
-    for cause, row in causes.items():
-        row.earned = earned.get(cause, [])
-        row.details = [text for text in (row.purpose, row.product, row.merchant_category, row.channel, row.branch) if text]
-    return {"activities": activities}
+    for cause, activity in causes.items():
+        activity.earned = earned.get(cause, [])
+        words = (activity.purpose, activity.product, activity.merchant_category, activity.channel, activity.branch)
+        activity.words = [word.replace("_", " ") for word in (activity.kind, *words) if word]
+    return {"activities": rows, "next_page": next_page, "is_first_page": not after}
 
 
 def accounts_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
 from foundation.web.browsing import BrowseAdmin, Section
+from tiers import describing
 from tiers.models import Programme, RuleBook
 
 
@@ -62,13 +63,18 @@ class RuleBookAdmin(BrowseAdmin):
         ]
 
     def sections(self, request: HttpRequest, book: RuleBook) -> list[Section]:
-        terms = book.terms.select_related("tier").order_by("tier__rank")
-        rows = [[str(row.tier), f"× {row.multiplier.normalize():f}"] for row in terms]
+        words = describing.describe(book)
+        rows = [
+            [
+                render_to_string("admin/pills.html", {"tiers": [row.tier]}),
+                row.entering,
+                row.keeping or _("the same as to enter"),
+                f"× {row.multiplier.normalize():f}",
+            ]
+            for row in words.tiers
+        ]
+        headers = [_("tier"), _("to enter"), _("to keep"), _("points multiplier")]
         return [
-            Section(
-                title=_("What each tier gives"),
-                headers=[_("tier"), _("points multiplier")],
-                numbers=frozenset({1}),
-                rows=rows,
-            )
+            Section(title=_("Tiers"), sentences=[words.validity], headers=headers, numbers=frozenset({3}), rows=rows),
+            Section(title=_("What counts"), sentences=words.counting, empty=_("Nothing is measured.")),
         ]

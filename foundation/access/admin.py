@@ -24,7 +24,11 @@ class BranchAdmin(BrowseAdmin):
 
     def get_queryset(self, request: HttpRequest):
         held = visibility.postings(request.user, on=day_of(request.user))
-        return Branch.objects.all() if request.user.is_superuser else Branch.objects.under([posting.branch.path for posting in held])
+        return (
+            Branch.objects.all()
+            if request.user.is_superuser
+            else Branch.objects.under([posting.branch.path for posting in held])
+        )
 
 
 @admin.register(StaffPosting)

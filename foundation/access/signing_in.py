@@ -4,8 +4,8 @@ import datetime
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.backends import ModelBackend
-from django.utils import timezone
 from django.urls import reverse
+from django.utils import timezone
 
 from foundation.access import roles, visibility
 from foundation.access.models import User
@@ -25,9 +25,10 @@ class Adapter(DefaultAccountAdapter):
 
 def moment_of(user: User) -> datetime.datetime:
     """Return the instant that this request acts at: the database's, read once per user object, which is once per request."""
-    if "_acts_at" not in user.__dict__:
-        user.__dict__["_acts_at"] = clock.now()
-    return user.__dict__["_acts_at"]
+    # By attribute, since a request's user is a lazy proxy with a dictionary of its own.
+    if not hasattr(user, "acts_at"):
+        user.acts_at = clock.now()
+    return user.acts_at
 
 
 def day_of(user: User) -> datetime.date:

@@ -12,10 +12,13 @@ def postings(user: User, *, on: datetime.date) -> list[StaffPosting]:
     """Return the user's postings that hold on `on`, with their branches; asked of the database once per user object and day."""
     if not user.is_active or user.is_anonymous:
         return []
-    known = user.__dict__.setdefault("_postings_by_day", {})
-    if on not in known:
-        known[on] = list(StaffPosting.objects.on(on).filter(user=user).select_related("branch").order_by("branch__path", "id"))
-    return known[on]
+    if not hasattr(user, "postings_by_day"):
+        user.postings_by_day = {}
+    if on not in user.postings_by_day:
+        user.postings_by_day[on] = list(
+            StaffPosting.objects.on(on).filter(user=user).select_related("branch").order_by("branch__path", "id")
+        )
+    return user.postings_by_day[on]
 
 
 def paths(user: User, *, permission: str, on: datetime.date) -> list[str]:

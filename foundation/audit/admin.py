@@ -42,7 +42,14 @@ class AuditEventAdmin(BrowseAdmin):
     def sections(self, request: HttpRequest, event: AuditEvent) -> list[Section]:
         old, new = event.old or {}, event.new or {}
         rows = [[name, written(old.get(name)), written(new.get(name))] for name in sorted(old.keys() | new.keys())]
-        return [Section(title=_("What changed"), headers=[_("field"), _("old"), _("new")], rows=rows, empty=_("No figures were kept."))]
+        return [
+            Section(
+                title=_("What changed"),
+                headers=[_("field"), _("old"), _("new")],
+                rows=rows,
+                empty=_("No figures were kept."),
+            )
+        ]
 
 
 def written(value: object) -> str:

@@ -18,7 +18,11 @@ def shown_at(at) -> str:
 
 def counted(counts: dict) -> str:
     """Write a run's counts in one line, figures after their names."""
-    return " · ".join(f"{name} {formats.number_format(value, use_l10n=True)}" for name, value in counts.items() if isinstance(value, int))
+    return " · ".join(
+        f"{name} {formats.number_format(value, use_l10n=True)}"
+        for name, value in counts.items()
+        if isinstance(value, int)
+    )
 
 
 @admin.register(JobRun)
@@ -26,7 +30,9 @@ class JobRunAdmin(BrowseAdmin):
     keyset = ("-business_date", "-id")
     list_display = ("business_date", "job", "status_pill", "step", "attempts", "started", "seconds")
     list_filter = (choose("status"),)
-    intro = _("One row per job and business date, the latest on top. A run that failed is tried again by the next ring.")
+    intro = _(
+        "One row per job and business date, the latest on top. A run that failed is tried again by the next ring."
+    )
     empty = _("No job has run yet.")
 
     @admin.display(description=_("status"))
@@ -53,7 +59,11 @@ class JobRunAdmin(BrowseAdmin):
         ]
 
     def sections(self, request: HttpRequest, run: JobRun) -> list[Section]:
-        steps = run.chunks.values("step").annotate(chunks=Count("id"), done=Count("done_at"), seconds=Sum("seconds")).order_by("step")
+        steps = (
+            run.chunks.values("step")
+            .annotate(chunks=Count("id"), done=Count("done_at"), seconds=Sum("seconds"))
+            .order_by("step")
+        )
         open_chunks = run.chunks.filter(done_at=None).order_by("step", "first_member")[:50]
         return [
             Section(
@@ -70,7 +80,11 @@ class JobRunAdmin(BrowseAdmin):
                 rows=[[chunk.step, chunk.first_member, chunk.last_member] for chunk in open_chunks],
                 empty=_("None: every chunk is done."),
             ),
-            Section(title=_("Counts"), sentences=[counted(run.counts)] if run.counts else [], empty=_("No counts were kept.")),
+            Section(
+                title=_("Counts"),
+                sentences=[counted(run.counts)] if run.counts else [],
+                empty=_("No counts were kept."),
+            ),
         ]
 
 
@@ -79,7 +93,9 @@ class BusinessDateAdmin(BrowseAdmin):
     keyset = ("-date",)
     list_display = ("date", "status_pill", "closing", "closed")
     list_filter = (choose("status"),)
-    intro = _("A business date is open, then closing, then closed. What arrives while a date is closing is booked on the next.")
+    intro = _(
+        "A business date is open, then closing, then closed. What arrives while a date is closing is booked on the next."
+    )
     list_display_links = None
 
     @admin.display(description=_("status"))

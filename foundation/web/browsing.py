@@ -102,7 +102,7 @@ class KeysetList(ChangeList):
 
     def _row(self, pk: str) -> Model:
         try:
-            return self.root_queryset.only(*(name.lstrip("-") for name in self.model_admin.keyset)).get(pk=pk)
+            return self.root_queryset.select_related(None).prefetch_related(None).get(pk=pk)
         except (self.model.DoesNotExist, ValueError, ValidationError) as error:
             raise Http404 from error
 
@@ -148,7 +148,9 @@ class BrowseAdmin(admin.ModelAdmin):
         if request.method != "GET":
             raise PermissionDenied
         title = capfirst(self.opts.verbose_name_plural)
-        return super().changelist_view(request, {"title": title, "intro": self.intro, "empty": self.empty, **(extra_context or {})})
+        return super().changelist_view(
+            request, {"title": title, "intro": self.intro, "empty": self.empty, **(extra_context or {})}
+        )
 
     def found(self, request: HttpRequest, object_id: str) -> Model:
         """Return the object out of what the user can see; anything else is not found."""

@@ -50,4 +50,4 @@ def site(committed: str) -> Iterator[str]:
 def demo_bank(committed: str) -> None:
     """Seed two hundred members with their facts, and close the three nights that are due."""
     call_command("seed_demo", members=200, nights=3)
-    #call_command("close_day", due=True)
+    call_command("close_day", due=True)

@@ -31,7 +31,11 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
     kinds = ("/console/", "/console/members/member/", *tabs, f"/console/tiers/rulebook/{book.pk}/")
     found, too_wide = {}, {}
     # Every page once at the desk's width; on the phone and in the other languages those that differ in kind.
-    for language, width, paths in (("en", 1280, (*PAGES, *kinds)), ("zh-hant", 390, kinds), ("zh-hans", 390, kinds[:3])):
+    for language, width, paths in (
+        ("en", 1280, (*PAGES, *kinds)),
+        ("zh-hant", 390, kinds),
+        ("zh-hans", 390, kinds[:3]),
+    ):
         page, complaints = open_page(chromium, site, language=language, width=width)
         sign_in(page, "compliance", password=secret_of("compliance"), then="/console/")
         for path in dict.fromkeys(paths):

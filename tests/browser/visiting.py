@@ -8,7 +8,10 @@ from playwright.sync_api import Browser, Page, Route
 from tests.factories import PASSWORD
 
 LANGUAGES = {"en": "en-GB", "zh-hans": "zh-CN", "zh-hant": "zh-TW"}
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], "resultTypes": ["violations"]}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
 
 
 def open_page(browser: Browser, site: str, *, language: str = "en", width: int = 1280) -> tuple[Page, list[str]]:
