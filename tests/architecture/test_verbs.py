@@ -1,0 +1,58 @@
+"""Every verb with an actor leaves its trail (house-style.md 25): an audit event, or rows that are their own trail (domain.md §7)."""
+
+import importlib
+import inspect
+
+from tests.architecture.test_house import ROOT, SOURCES
+
+AUDIT, FACTS, ENTRIES, DECISIONS, DERIVED = "audit", "facts", "entries", "decisions", "derived from facts, rebuilt at will"
+
+# A verb without a line here fails, so that its author says what remembers it.
+TRAILS = {
+    "foundation.audit.recording.record": AUDIT,
+    "membership_site.configuring.configure": AUDIT,
+    "members.enrolling.enrol": AUDIT,
+    "members.enrolling.open_accounts": FACTS,
+    "activity.recording.record_accounts": FACTS,
+    "activity.recording.record_activities": FACTS,
+    "activity.recording.record_snapshots": FACTS,
+    "activity.recording.record_holdings": FACTS,
+    "activity.recording.record_grades": FACTS,
+    "activity.taking_in.begin": AUDIT,
+    "activity.taking_in.take": FACTS,
+    "activity.taking_in.finish": AUDIT,
+    "campaigns.earning.earn": ENTRIES,
+    "campaigns.earning.take": ENTRIES,
+    "points.ledger.post": ENTRIES,
+    "points.ledger.post_staged": ENTRIES,
+    "points.lapsing.lapse": ENTRIES,
+    "points.releasing.release": DERIVED,
+    "tiers.reviewing.review": DECISIONS,
+    "tiers.rolling.roll_up": DERIVED,
+    "tiers.rolling.rebuild": DERIVED,
+}
+
+
+def verbs() -> dict[str, object]:
+    """Return every function that stands in a transaction and takes an actor, by its dotted name."""
+    found = {}
+    for path in SOURCES:
+        if "in_transaction" not in path.read_text(encoding="utf-8"):
+            continue
+        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            wrapped = getattr(function, "__wrapped__", None)
+            if wrapped and function.__module__ == module.__name__ and "actor" in inspect.signature(wrapped).parameters:
+                found[f"{module.__name__}.{name}"] = wrapped
+    return found
+
+
+def test_every_verb_names_its_trail():
+    assert set(verbs()) == set(TRAILS)
+
+
+def test_what_is_to_be_audited_records_an_event():
+    for name, verb in verbs().items():
+        if TRAILS[name] == AUDIT and name != "foundation.audit.recording.record":
+            module = inspect.getsource(inspect.getmodule(verb))
+            assert "recording.record(" in module or "record(" in module, name
