@@ -4,7 +4,7 @@ from django.db import migrations
 
 FORWARD = """
 CREATE FUNCTION earning_key(cause text, rule_id bigint, currency_id integer) RETURNS uuid
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN encode(substr(sha256(convert_to(cause || '/' || rule_id || '/' || currency_id, 'UTF8')), 1, 16), 'hex')::uuid
 """
 

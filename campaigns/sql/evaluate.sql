@@ -4,13 +4,12 @@
 -- Points = floor(rate × units × multiplier), units being the amount in units of money or 1, once and exactly (amounts are
 -- multiplied by 0.01, never divided: numeric division rounds); then the cap. Rule version, rule book and its terms are those
 -- in force on the day the activity occurred; the standing is that of the day before (domain.md §3, §4).
--- Served by the index of tiers_decision on (member, programme, as_of); everything else here is small configuration.
+--
+-- One stream of activities meets small configuration and, by the index of tiers_decision on (member, programme, as_of), the
+-- last decision; no step joins two streams of unknown size, so that no estimate of theirs can go wrong.
 INSERT INTO posting
     (seq, member_id, currency_id, key, kind, points, occurred_on, expires_on, available_on, cause, rule_version_id, figures)
-WITH fact AS MATERIALIZED (
-    {activities}
-),
-version AS (
+WITH version AS MATERIALIZED (
     SELECT v.*, lead(v.in_force_from, 1, 'infinity') OVER (PARTITION BY v.rule_id ORDER BY v.in_force_from) AS replaced_on
     FROM campaigns_earningruleversion v
 ),
@@ -18,86 +17,81 @@ book AS (
     SELECT b.*, lead(b.in_force_from, 1, 'infinity') OVER (PARTITION BY b.programme_id ORDER BY b.in_force_from) AS replaced_on
     FROM tiers_rulebook b
 ),
-multiplying AS (
+multiplying AS MATERIALIZED (
     SELECT earningruleversion_id AS version_id, programme_id FROM campaigns_earningruleversion_programmes
     UNION ALL
     SELECT v.id, p.id FROM campaigns_earningruleversion v JOIN tiers_programme p ON p.is_main
     WHERE v.id NOT IN (SELECT earningruleversion_id FROM campaigns_earningruleversion_programmes)
 ),
-match AS MATERIALIZED (
-    SELECT f.member_id, f.source_id, f.external_id, f.occurred_at, f.occurred_on, f.amount_minor, v.id AS version_id, v.rule_id,
-        v.per, v.reward_currency_id, v.reward_rate, v.multiplies_reward, v.growth_currency_id, v.growth_rate, v.multiplies_growth,
-        v.cap_per_activity, v.pending_days
-    FROM fact f
-    JOIN version v ON v.in_force_from <= f.occurred_on AND f.occurred_on < v.replaced_on
-        AND v.direction IN ('', f.direction)
-        AND (v.kinds_in = '{}' OR f.kind = ANY (v.kinds_in)) AND f.kind <> ALL (v.kinds_out)
-        AND (v.purposes_in = '{}' OR f.purpose = ANY (v.purposes_in)) AND f.purpose <> ALL (v.purposes_out)
-        AND (v.products_in = '{}' OR f.product = ANY (v.products_in)) AND f.product <> ALL (v.products_out)
-        AND (v.channels_in = '{}' OR f.channel = ANY (v.channels_in)) AND f.channel <> ALL (v.channels_out)
-        AND (v.merchant_categories_in = '{}' OR f.merchant_category = ANY (v.merchant_categories_in))
-        AND f.merchant_category <> ALL (v.merchant_categories_out)
-        AND coalesce(f.amount_minor, 0) >= v.minimum_amount_minor
-        -- Amounts are compared and multiplied in the bank's own currency only.
-        AND (f.currency = (SELECT currency FROM jobs_bank) OR (v.per = 'activity' AND v.minimum_amount_minor = 0))
-),
-holder AS MATERIALIZED (
-    SELECT DISTINCT member_id, occurred_on, programme_id FROM match JOIN multiplying USING (version_id)
-    WHERE multiplies_reward OR multiplies_growth
-),
-factor AS MATERIALIZED (
-    SELECT h.*, p.code AS programme, t.code AS tier, coalesce(terms.multiplier, 1) AS multiplier
-    FROM holder h
-    JOIN tiers_programme p ON p.id = h.programme_id
-    LEFT JOIN LATERAL (
-        SELECT d.to_tier_id FROM tiers_decision d
-        WHERE d.member_id = h.member_id AND d.programme_id = h.programme_id AND d.as_of < h.occurred_on
-        ORDER BY d.as_of DESC LIMIT 1
-    ) last ON true
-    JOIN tiers_tier t ON t.programme_id = h.programme_id
-        AND CASE WHEN last.to_tier_id IS NULL THEN t.rank = 0 ELSE t.id = last.to_tier_id END
-    LEFT JOIN book b ON b.programme_id = h.programme_id AND b.in_force_from <= h.occurred_on AND h.occurred_on < b.replaced_on
-    LEFT JOIN tiers_tierterms terms ON terms.rule_book_id = b.id AND terms.tier_id = t.id
-),
-best AS MATERIALIZED (
-    SELECT DISTINCT ON (factor.member_id, factor.occurred_on, version_id)
-        factor.member_id, factor.occurred_on, version_id, factor.programme, factor.tier, factor.multiplier
-    FROM factor JOIN multiplying USING (programme_id)
-    ORDER BY factor.member_id, factor.occurred_on, version_id, factor.multiplier DESC, programme_id
+-- What a tier is worth to a version while a rule book is in force that says so; else 1.
+terms AS MATERIALIZED (
+    SELECT m.version_id, p.id AS programme_id, p.code AS programme, t.id AS tier_id, t.code AS tier, t.rank = 0 AS is_standard,
+        e.multiplier, b.in_force_from, b.replaced_on
+    FROM multiplying m
+    JOIN tiers_programme p ON p.id = m.programme_id
+    JOIN tiers_tier t ON t.programme_id = p.id
+    JOIN book b ON b.programme_id = p.id
+    JOIN tiers_tierterms e ON e.rule_book_id = b.id AND e.tier_id = t.id
 )
 SELECT
-    row_number() OVER (ORDER BY m.member_id, m.occurred_at, m.source_id, m.external_id, m.rule_id, currency.id),
-    m.member_id, currency.id,
-    earning_key(cause.cause, m.rule_id, currency.id), %(earn)s, least(earned.points, cap.points), m.occurred_on,
+    row_number() OVER (ORDER BY a.member_id, a.occurred_at, a.source_id, a.external_id, v.rule_id, currency.id),
+    a.member_id, currency.id, earning_key(cause.cause, v.rule_id, currency.id), %(earn)s, least(earned.points, cap.points),
+    a.occurred_on,
     CASE
         WHEN currency.kind = 'growth' THEN NULL
         WHEN currency.expiry_months IS NULL THEN DATE '9999-12-31'
-        ELSE (date_trunc('month', m.occurred_on::timestamp) + make_interval(months => currency.expiry_months + 1))::date - 1
+        ELSE (date_trunc('month', a.occurred_on::timestamp) + make_interval(months => currency.expiry_months + 1))::date - 1
     END,
-    CASE WHEN currency.kind = 'reward' THEN m.occurred_on + m.pending_days END,
-    cause.cause, m.version_id,
+    CASE WHEN currency.kind = 'reward' THEN a.occurred_on + v.pending_days END,
+    cause.cause, v.id,
     jsonb_strip_nulls(jsonb_build_object(
-        'per', m.per,
-        'amount_minor', CASE WHEN m.per = 'amount' THEN m.amount_minor END,
+        'per', v.per,
+        'amount_minor', CASE WHEN v.per = 'amount' THEN a.amount_minor END,
         'rate', trim_scale(given.rate)::text,
         'multiplier', CASE WHEN factor.multiplier <> 1 THEN trim_scale(factor.multiplier)::text END,
-        'programme', CASE WHEN factor.multiplier <> 1 THEN b.programme END,
-        'tier', CASE WHEN factor.multiplier <> 1 THEN b.tier END,
+        'programme', CASE WHEN factor.multiplier <> 1 THEN best.programme END,
+        'tier', CASE WHEN factor.multiplier <> 1 THEN best.tier END,
         'uncapped', CASE WHEN earned.points > cap.points THEN earned.points END,
         'cap', CASE WHEN earned.points > cap.points THEN cap.points END
     ))
-FROM match m
-JOIN activity_source s ON s.id = m.source_id
-LEFT JOIN best b USING (member_id, occurred_on, version_id)
+FROM (
+    {activities}
+) a
+JOIN activity_source s ON s.id = a.source_id
+JOIN version v ON v.in_force_from <= a.occurred_on AND a.occurred_on < v.replaced_on
+    AND v.direction IN ('', a.direction)
+    AND (v.kinds_in = '{}' OR a.kind = ANY (v.kinds_in)) AND a.kind <> ALL (v.kinds_out)
+    AND (v.purposes_in = '{}' OR a.purpose = ANY (v.purposes_in)) AND a.purpose <> ALL (v.purposes_out)
+    AND (v.products_in = '{}' OR a.product = ANY (v.products_in)) AND a.product <> ALL (v.products_out)
+    AND (v.channels_in = '{}' OR a.channel = ANY (v.channels_in)) AND a.channel <> ALL (v.channels_out)
+    AND (v.merchant_categories_in = '{}' OR a.merchant_category = ANY (v.merchant_categories_in))
+    AND a.merchant_category <> ALL (v.merchant_categories_out)
+    AND coalesce(a.amount_minor, 0) >= v.minimum_amount_minor
+    -- Amounts are compared and multiplied in the bank's own currency only.
+    AND (a.currency = (SELECT currency FROM jobs_bank) OR (v.per = 'activity' AND v.minimum_amount_minor = 0))
+LEFT JOIN LATERAL (
+    SELECT coalesce(t.multiplier, 1) AS multiplier, t.programme, t.tier
+    FROM multiplying p
+    LEFT JOIN LATERAL (
+        SELECT d.to_tier_id FROM tiers_decision d
+        WHERE d.member_id = a.member_id AND d.programme_id = p.programme_id AND d.as_of < a.occurred_on
+        ORDER BY d.as_of DESC LIMIT 1
+    ) last ON true
+    LEFT JOIN terms t ON t.version_id = v.id AND t.programme_id = p.programme_id
+        AND t.in_force_from <= a.occurred_on AND a.occurred_on < t.replaced_on
+        AND CASE WHEN last.to_tier_id IS NULL THEN t.is_standard ELSE t.tier_id = last.to_tier_id END
+    WHERE p.version_id = v.id
+    ORDER BY 1 DESC, p.programme_id LIMIT 1
+) best ON v.multiplies_reward OR v.multiplies_growth
 CROSS JOIN LATERAL (VALUES
-    (m.reward_currency_id, m.reward_rate, m.multiplies_reward), (m.growth_currency_id, m.growth_rate, m.multiplies_growth)
+    (v.reward_currency_id, v.reward_rate, v.multiplies_reward), (v.growth_currency_id, v.growth_rate, v.multiplies_growth)
 ) AS given (currency_id, rate, multiplied)
 JOIN points_pointcurrency currency ON currency.id = given.currency_id
-CROSS JOIN LATERAL (SELECT CASE WHEN given.multiplied THEN coalesce(b.multiplier, 1) ELSE 1 END AS multiplier) factor
+CROSS JOIN LATERAL (SELECT CASE WHEN given.multiplied THEN coalesce(best.multiplier, 1) ELSE 1 END AS multiplier) factor
 CROSS JOIN LATERAL (
-    SELECT floor(given.rate * factor.multiplier * CASE m.per WHEN 'activity' THEN 1 ELSE m.amount_minor * 0.01 END) AS points
+    SELECT floor(given.rate * factor.multiplier * CASE v.per WHEN 'activity' THEN 1 ELSE a.amount_minor * 0.01 END) AS points
 ) earned
 -- The ledger takes no entry of more than 10^12 points.
-CROSS JOIN LATERAL (SELECT coalesce(m.cap_per_activity, 1000000000000) AS points) cap
-CROSS JOIN LATERAL (SELECT concat_ws('/', 'activity', s.code, m.external_id) AS cause) cause
+CROSS JOIN LATERAL (SELECT coalesce(v.cap_per_activity, 1000000000000) AS points) cap
+CROSS JOIN LATERAL (SELECT concat_ws('/', 'activity', s.code, a.external_id) AS cause) cause
 WHERE earned.points >= 1
