@@ -52,6 +52,11 @@ class Group:
         return all(one.met for one in self.measured)
 
     @property
+    def percent(self) -> int:
+        """Return how much of the group is reached, 0 to 100: of what must all be met, the part that lags most."""
+        return min((one.percent for one in self.measured), default=100)
+
+    @property
     def distance(self) -> Fraction:
         """Return what is missing as shares of the minima, summed: the nearest group has the least."""
         return sum((Fraction(one.gap, max(one.minimum, 1)) for one in self.measured), Fraction(0))
