@@ -1,0 +1,58 @@
+"""What is read of the ledger: balances, and what lapses when. A lapsed lot counts nowhere, booked or not."""
+
+import dataclasses
+import datetime
+from collections.abc import Collection
+
+from django.db.models import Q, QuerySet, Sum
+
+from foundation.jobs import fencing
+from foundation.jobs.models import BusinessDate
+from points.models import Lot, Purse
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Balance:
+    """A member's points in one currency: to spend, not yet available, owed to the bank; all zero without a purse."""
+
+    available: int = 0
+    pending: int = 0
+    owed: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return the balance that the entries add up to."""
+        return self.available + self.pending - self.owed
+
+
+def balances(*, member_ids: Collection[int], today: datetime.date) -> dict[tuple[int, int], Balance]:
+    """Return the balance of each purse of the members, by (member, currency), as it may be used on `today`. Four queries."""
+    # Up to the last closed date every lapsed lot is booked; only the few days since have to be looked through.
+    lapsed = lots_left(member_ids=member_ids).filter(expires_on__lt=today)
+    if closed := fencing.last_closed():
+        lapsed = lapsed.filter(expires_on__gt=closed)
+    waits = Q(available_on__gt=BusinessDate.objects.filter(status=BusinessDate.Status.OPEN).values("date")[:1])
+    sums = lapsed.values("member_id", "currency_id").annotate(
+        available=Sum("remaining", filter=~waits, default=0), pending=Sum("remaining", filter=waits, default=0)
+    )
+    gone = {(row["member_id"], row["currency_id"]): row for row in sums.order_by("member_id", "currency_id")}
+    nothing = {"available": 0, "pending": 0}
+    return {
+        purse.pk: Balance(
+            available=purse.available - gone.get(purse.pk, nothing)["available"],
+            pending=purse.pending - gone.get(purse.pk, nothing)["pending"],
+            owed=purse.owed,
+        )
+        for purse in Purse.objects.filter(member_id__in=member_ids).order_by("member_id", "currency_id")
+    }
+
+
+def lots_left(*, member_ids: Collection[int]) -> QuerySet[Lot]:
+    """Return the members' lots that have anything left."""
+    return Lot.objects.filter(member_id__in=member_ids, remaining__gt=0)
+
+
+def expiring(*, member_id: int, currency_id: int, first: datetime.date, last: datetime.date) -> dict[datetime.date, int]:
+    """Return the points of a purse whose last usable day lies between `first` and `last`, by that day, soonest first."""
+    lots = lots_left(member_ids=[member_id]).filter(currency_id=currency_id, expires_on__range=(first, last))
+    return dict(lots.values_list("expires_on").annotate(points=Sum("remaining")).order_by("expires_on"))
