@@ -50,21 +50,27 @@ class ActivityIn(serializers.Serializer):
     source = serializers.CharField(max_length=40)
     externalId = serializers.CharField(max_length=80, source="external_id")  # noqa: N815
     member = serializers.CharField(max_length=20, required=False, allow_blank=True, default="", source="member_number")
-    account = serializers.CharField(max_length=40, required=False, allow_blank=True, default="", source="account_number")
+    account = serializers.CharField(
+        max_length=40, required=False, allow_blank=True, default="", source="account_number"
+    )
     kind = serializers.CharField(max_length=40)
     direction = serializers.ChoiceField(choices=["debit", "credit"], required=False, allow_blank=True, default="")
     purpose = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
     amount = AmountIn(required=False, default=None)
     occurredAt = serializers.DateTimeField(source="occurred_at")  # noqa: N815
     channel = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
-    merchantCategory = serializers.CharField(max_length=40, required=False, allow_blank=True, default="", source="merchant_category")  # noqa: N815
+    merchantCategory = serializers.CharField(
+        max_length=40, required=False, allow_blank=True, default="", source="merchant_category"
+    )  # noqa: N815
     product = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
     branch = serializers.CharField(max_length=20, required=False, allow_blank=True, default="")
     attributes = serializers.DictField(required=False, default=dict)
 
     def validate_occurredAt(self, value: datetime.datetime) -> datetime.datetime:  # noqa: N802
         if "T" not in str(self.initial_data.get("occurredAt", "")).upper():
-            raise serializers.ValidationError(_("A time with its offset is needed, as in 2026-11-21T10:00:00+08:00."), code="invalid_occurred_at")
+            raise serializers.ValidationError(
+                _("A time with its offset is needed, as in 2026-11-21T10:00:00+08:00."), code="invalid_occurred_at"
+            )
         return value
 
 
@@ -126,7 +132,11 @@ class ActivitiesBatch(ApiView):
         items = _items(request)
         serializers_in = [ActivityIn(data=item) for item in items]
         valid = [index for index, item in enumerate(serializers_in) if item.is_valid()]
-        answers = commit(earning.take, reports=[_report(serializers_in[index].validated_data) for index in valid], actor=actor(request))
+        answers = commit(
+            earning.take,
+            reports=[_report(serializers_in[index].validated_data) for index in valid],
+            actor=actor(request),
+        )
         taken = dict(zip(valid, answers, strict=True))
         results = [_result(index, items[index], item, taken.get(index)) for index, item in enumerate(serializers_in)]
         return Response({"results": results})
@@ -162,7 +172,13 @@ def _result(index: int, item: Any, parsed: ActivityIn, answer: earning.TakeAnswe
         result["earned"] = [{"currency": code, "points": points} for code, points in sorted(answer.earned.items())]
     else:
         field, sentence = REASONS[answer.outcome]
-        result["errors"] = [{"pointer": f"/activities/{index}/{WIRE_NAMES.get(field, field)}", "code": answer.outcome, "detail": str(sentence)}]
+        result["errors"] = [
+            {
+                "pointer": f"/activities/{index}/{WIRE_NAMES.get(field, field)}",
+                "code": answer.outcome,
+                "detail": str(sentence),
+            }
+        ]
     return result
 
 

@@ -102,7 +102,9 @@ class Members(ApiView):
         if cursor := request.query_params.get("cursor"):
             members = members.filter(pk__gt=paging.decode(cursor, int)[0])
         rows, following = paging.page(list(members[: limit + 1]), limit, key=lambda member: [member.pk])
-        return Response({"data": MemberOut(rows, many=True).data, "nextCursor": following, "hasMore": following is not None})
+        return Response(
+            {"data": MemberOut(rows, many=True).data, "nextCursor": following, "hasMore": following is not None}
+        )
 
 
 class OneMember(ApiView):

@@ -15,6 +15,7 @@ from foundation.refusals import Refusal
 from foundation.web import problems
 from foundation.web.views import ApiView
 from members import api as members
+from portal import api as portal
 
 
 class RootOut(serializers.Serializer):
@@ -31,10 +32,18 @@ class Root(ApiView):
 
     permission_classes = [AllowAny]
 
-    @extend_schema(operation_id="getRoot", summary="Find the description and the token", tags=["About"], auth=[], responses={200: RootOut})
+    @extend_schema(
+        operation_id="getRoot",
+        summary="Find the description and the token",
+        tags=["About"],
+        auth=[],
+        responses={200: RootOut},
+    )
     def get(self, request: Request) -> Response:
         """Say which version this is, and where its description, its pages and its tokens are."""
-        return Response({"version": "1", "openapi": "/api/v1/openapi.json", "docs": "/api/v1/docs", "token": "/oauth/token"})
+        return Response(
+            {"version": "1", "openapi": "/api/v1/openapi.json", "docs": "/api/v1/docs", "token": "/oauth/token"}
+        )
 
 
 def _every_refusal(kind: type[Refusal] = Refusal) -> dict[str, type[Refusal]]:
@@ -57,7 +66,13 @@ class ProblemType(ApiView):
 
     permission_classes = [AllowAny]
 
-    @extend_schema(operation_id="getProblemType", summary="Read what a problem's code means", tags=["About"], auth=[], responses={200: ProblemOut})
+    @extend_schema(
+        operation_id="getProblemType",
+        summary="Read what a problem's code means",
+        tags=["About"],
+        auth=[],
+        responses={200: ProblemOut},
+    )
     def get(self, request: Request, code: str) -> Response:
         """Give the sentence of a code, in the language asked for."""
         refusal = _every_refusal().get(code)
@@ -72,6 +87,7 @@ V1 = [
     path("problems/<slug:code>", ProblemType.as_view()),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),
+    *portal.urlpatterns,
     *members.urlpatterns,
     *campaigns.urlpatterns,
     re_path(r"", csrf_exempt(problems.not_found)),

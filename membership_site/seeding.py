@@ -41,8 +41,32 @@ FACTS = ("seed_activities", "seed_snapshots", "seed_holdings")
 SURNAMES = "王李张刘陈杨黄赵周吴徐孙朱马胡郭林何高罗郑梁谢宋唐许邓冯韩曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任沈"
 COMPOUND_SURNAMES = ("欧阳", "司徒", "上官", "诸葛")
 GIVEN_NAMES = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰慧建文俊宇浩然子轩梓涵思远嘉怡若曦安雅晨逸"
-ENGLISH_GIVEN = ("Grace", "Oliver", "Amelia", "Henry", "Isla", "Samuel", "Chloe", "Daniel", "Ruby", "Thomas", "Elena", "Marcus")
-ENGLISH_SURNAMES = ("Hartley", "Okafor", "Lindqvist", "Moreau", "Castellan", "Bright", "Novak", "Ferreira", "Ashdown", "Keller")
+ENGLISH_GIVEN = (
+    "Grace",
+    "Oliver",
+    "Amelia",
+    "Henry",
+    "Isla",
+    "Samuel",
+    "Chloe",
+    "Daniel",
+    "Ruby",
+    "Thomas",
+    "Elena",
+    "Marcus",
+)
+ENGLISH_SURNAMES = (
+    "Hartley",
+    "Okafor",
+    "Lindqvist",
+    "Moreau",
+    "Castellan",
+    "Bright",
+    "Novak",
+    "Ferreira",
+    "Ashdown",
+    "Keller",
+)
 
 
 class NotForProduction(Refusal):
@@ -82,7 +106,9 @@ def is_seeded() -> bool:
     return Bank.objects.exists()
 
 
-def seed(*, members: int, nights: int, seed: int, today: datetime.date, at: datetime.datetime, actor: Actor) -> Iterator[tuple[str, int]]:
+def seed(
+    *, members: int, nights: int, seed: int, today: datetime.date, at: datetime.datetime, actor: Actor
+) -> Iterator[tuple[str, int]]:
     """Seed a bank of `members` whose first business date lies `nights` back; yield each step's name and count as it lands.
 
     Each batch commits by itself and may be repeated: a seeding that was killed is taken up where it stands. Refuses in production.
@@ -95,18 +121,33 @@ def seed(*, members: int, nights: int, seed: int, today: datetime.date, at: date
     yield "configured", 1
     branches = [branch.code for branch in Branch.objects.filter(children__isnull=True).order_by("code")]
     for start in range(0, members, BATCH_MEMBERS):
-        batch = list(people(range(start, min(start + BATCH_MEMBERS, members)), branches=branches, seed=seed, today=today))
+        batch = list(
+            people(range(start, min(start + BATCH_MEMBERS, members)), branches=branches, seed=seed, today=today)
+        )
         commit(enrolling.enrol, batch=batch, at=at, actor=actor)
         yield "members", len(batch)
     statistics.refresh()
     source = Source.objects.get_or_create(code="generated")[0]
-    bounds = {"seed": seed, "start": add_months(today, -HISTORY_MONTHS), "until": today - datetime.timedelta(days=1), "source": source.pk}
-    bounds |= {"first_booking": first_booking, "monthly": MONTHLY_ACTIVITIES, "zone": settings.TIME_ZONE, "currency": "CNY"}
+    bounds = {
+        "seed": seed,
+        "start": add_months(today, -HISTORY_MONTHS),
+        "until": today - datetime.timedelta(days=1),
+        "source": source.pk,
+    }
+    bounds |= {
+        "first_booking": first_booking,
+        "monthly": MONTHLY_ACTIVITIES,
+        "zone": settings.TIME_ZONE,
+        "currency": "CNY",
+    }
     numbers = Member.objects.order_by("pk").values_list("pk", flat=True)
     first, last = numbers.first(), numbers.last()
     for start in range(first, last + 1, BATCH_MEMBERS):
         for name in FACTS:
-            yield name, commit(_generate, name=name, bounds=bounds | {"first": start, "last": start + BATCH_MEMBERS - 1})
+            yield (
+                name,
+                commit(_generate, name=name, bounds=bounds | {"first": start, "last": start + BATCH_MEMBERS - 1}),
+            )
     statistics.refresh()
     commit(_open_logins, today=today)
     yield "logins", len(LOGINS)
@@ -135,7 +176,8 @@ def people(numbers: range, *, branches: list[str], seed: int, today: datetime.da
             birth_date=datetime.date(dice.randint(1945, 2006), dice.randint(1, 12), dice.randint(1, 28)),
             gender=dice.choice(("female", "male")),
             accounts=tuple(
-                AccountReport(number=f"62{number:09d}{place}", account_class=kind, opened_on=joined_on) for place, kind in enumerate(classes)
+                AccountReport(number=f"62{number:09d}{place}", account_class=kind, opened_on=joined_on)
+                for place, kind in enumerate(classes)
             ),
         )
 
@@ -151,7 +193,9 @@ def _generate(*, name: str, bounds: dict[str, object]) -> int:
 def _member_at(percentile: float, branch_code: str) -> int:
     """Return the member of a branch who is more active than the share `percentile` of its members."""
     members = Member.objects.filter(branch__code=branch_code).values_list("pk", flat=True)
-    counts = Activity.objects.filter(member_id__in=members).values("member_id").annotate(activities=Count("external_id"))
+    counts = (
+        Activity.objects.filter(member_id__in=members).values("member_id").annotate(activities=Count("external_id"))
+    )
     ranked = [row["member_id"] for row in counts.order_by("activities", "member_id")]
     return ranked[int(percentile * len(ranked))]
 
@@ -160,14 +204,18 @@ def _member_at(percentile: float, branch_code: str) -> int:
 def _open_logins(*, today: datetime.date) -> None:
     """Give the demonstration's people their sign-in, staff their postings, and the core bank its client of the API."""
     for login in LOGINS:
-        user, new = User.objects.get_or_create(username=login.username, defaults={"is_staff": bool(login.role), "full_name": login.username.title()})
+        user, new = User.objects.get_or_create(
+            username=login.username, defaults={"is_staff": bool(login.role), "full_name": login.username.title()}
+        )
         if new:
             user.set_password(secret_of(login.username))
             user.employee_number = f"E-{login.username}" if login.role else None
             user.save(update_fields=["password", "employee_number"])
         if login.role:
             branch = Branch.objects.get(code=login.branch_code)
-            StaffPosting.objects.get_or_create(user=user, branch=branch, role=login.role, starts_on=today - datetime.timedelta(days=365))
+            StaffPosting.objects.get_or_create(
+                user=user, branch=branch, role=login.role, starts_on=today - datetime.timedelta(days=365)
+            )
         elif not Member.objects.filter(user=user).exists():
             Member.objects.filter(pk=_member_at(login.percentile, login.branch_code), user=None).update(user=user)
     SystemClient.objects.get_or_create(

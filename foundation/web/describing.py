@@ -48,6 +48,9 @@ def add_problems(result: dict[str, Any], generator: Any, request: Any, public: b
                     continue
                 operation["responses"].setdefault(
                     status,
-                    {"description": description, "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}},
+                    {
+                        "description": description,
+                        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                    },
                 )
     return result

@@ -46,7 +46,9 @@ class NightCollector:
         last_success = GaugeMetricFamily(
             "loyalty_job_last_success_timestamp_seconds", "When a job last ended well.", labels=["job"]
         )
-        duration = GaugeMetricFamily("loyalty_job_duration_seconds", "How long the job's last good run took.", labels=["job"])
+        duration = GaugeMetricFamily(
+            "loyalty_job_duration_seconds", "How long the job's last good run took.", labels=["job"]
+        )
         for run in finished.order_by("job", "-business_date").distinct("job"):
             newest = finished.filter(job=run.job).aggregate(at=Max("finished_at"))["at"]
             last_success.add_metric([run.job], newest.timestamp())
@@ -60,7 +62,9 @@ class NightCollector:
         yield failed
 
         broken = GaugeMetricFamily(
-            "loyalty_ledger_invariant_violations", "Violations of each invariant at the last proof.", labels=["invariant"]
+            "loyalty_ledger_invariant_violations",
+            "Violations of each invariant at the last proof.",
+            labels=["invariant"],
         )
         proof = JobRun.objects.filter(job="prove").order_by("-business_date", "-id").first()
         for name, result in (proof.counts if proof else {}).items():
@@ -71,11 +75,15 @@ class NightCollector:
         closed = BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).aggregate(day=Max("date"))["day"]
         if closed:
             yield GaugeMetricFamily(
-                "loyalty_last_closed_business_date_ordinal", "The last closed business date, in days since 0001-01-01.", closed.toordinal()
+                "loyalty_last_closed_business_date_ordinal",
+                "The last closed business date, in days since 0001-01-01.",
+                closed.toordinal(),
             )
         length = self._queue_length()
         if length is not None:
-            queue = GaugeMetricFamily("loyalty_celery_queue_length", "Messages that wait for a worker.", labels=["queue"])
+            queue = GaugeMetricFamily(
+                "loyalty_celery_queue_length", "Messages that wait for a worker.", labels=["queue"]
+            )
             queue.add_metric([QUEUE], length)
             yield queue
 

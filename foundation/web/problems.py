@@ -48,7 +48,13 @@ def titles() -> dict[str, str]:
 
 
 def problem(
-    request: HttpRequest, *, code: str, http_status: int, title: str, detail: str = "", errors: list[dict[str, str]] | None = None
+    request: HttpRequest,
+    *,
+    code: str,
+    http_status: int,
+    title: str,
+    detail: str = "",
+    errors: list[dict[str, str]] | None = None,
 ) -> dict[str, Any]:
     """Return the body of a problem: type, title, status, detail, instance, code, requestId, errors."""
     body: dict[str, Any] = {
@@ -68,10 +74,18 @@ def problem(
 def flatten(detail: Any, pointer: str = "") -> list[dict[str, str]]:
     """Flatten a validation error's tree into {pointer, code, detail}, pointers as in RFC 6901."""
     if isinstance(detail, dict):
-        return [error for key, value in detail.items() for error in flatten(value, pointer if key == "non_field_errors" else f"{pointer}/{key}")]
+        return [
+            error
+            for key, value in detail.items()
+            for error in flatten(value, pointer if key == "non_field_errors" else f"{pointer}/{key}")
+        ]
     if isinstance(detail, list):
         nested = any(isinstance(item, dict | list) for item in detail)
-        return [error for index, item in enumerate(detail) for error in flatten(item, f"{pointer}/{index}" if nested else pointer)]
+        return [
+            error
+            for index, item in enumerate(detail)
+            for error in flatten(item, f"{pointer}/{index}" if nested else pointer)
+        ]
     return [{"pointer": pointer or "/", "code": getattr(detail, "code", "invalid"), "detail": str(detail)}]
 
 

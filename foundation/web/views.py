@@ -11,7 +11,9 @@ from foundation.web import ids  # noqa: F401  (registers the path converters tha
 from foundation.web.paging import DEFAULT_LIMIT, HIGHEST_LIMIT
 
 CURSOR = OpenApiParameter("cursor", str, description="The nextCursor of the page before; without it, the first page.")
-LIMIT = OpenApiParameter("limit", int, description=f"Rows a page: {DEFAULT_LIMIT} unless given, {HIGHEST_LIMIT} at most.")
+LIMIT = OpenApiParameter(
+    "limit", int, description=f"Rows a page: {DEFAULT_LIMIT} unless given, {HIGHEST_LIMIT} at most."
+)
 
 
 class ApiView(APIView):

@@ -33,7 +33,15 @@ def test_an_activity_earns_at_once(reporter):
 
     assert answer.status_code == 200, answer.content
     assert answer.json() == {
-        "results": [{"index": 0, "externalId": "T1", "outcome": "recorded", "earned": [{"currency": "points", "points": 128}], "errors": []}]
+        "results": [
+            {
+                "index": 0,
+                "externalId": "T1",
+                "outcome": "recorded",
+                "earned": [{"currency": "points", "points": 128}],
+                "errors": [],
+            }
+        ]
     }
     assert Purse.objects.get().available == 128
 
@@ -86,7 +94,11 @@ def test_other_content_under_the_same_key_is_a_conflict(reporter):
 def test_a_malformed_envelope_is_refused_whole(reporter, body):
     answer = reporter.post(URL, body, content_type="application/json")
 
-    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (400, "application/problem+json", "batch_malformed")
+    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (
+        400,
+        "application/problem+json",
+        "batch_malformed",
+    )
 
 
 def test_unreadable_json_is_a_problem(reporter):

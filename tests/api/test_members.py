@@ -67,7 +67,11 @@ def test_staff_see_their_own_branches_and_no_other(bank):
 def test_an_id_that_names_nobody_is_not_found(reader, member_id):
     answer = reader.get(f"/api/v1/members/{member_id}")
 
-    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (404, "application/problem+json", "not_found")
+    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (
+        404,
+        "application/problem+json",
+        "not_found",
+    )
 
 
 def test_a_token_that_may_only_report_reads_nobody(reporter):

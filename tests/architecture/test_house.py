@@ -15,7 +15,10 @@ from django.db import connection, models
 LAYERS = ["membership_site", "portal", "campaigns", "tiers", "points", "activity", "members", "foundation"]
 ROOT = settings.BASE_DIR
 SOURCES = sorted(
-    path for layer in LAYERS for path in (ROOT / layer).rglob("*.py") if "migrations" not in path.parts and path.name != "__init__.py"
+    path
+    for layer in LAYERS
+    for path in (ROOT / layer).rglob("*.py")
+    if "migrations" not in path.parts and path.name != "__init__.py"
 )
 # Where the edge is: it reads the clock once and passes it on. Whatever opens transactions is an edge, too.
 EDGES = {"api.py", "views.py", "tasks.py", "admin.py", "console.py", "clock.py", "signing_in.py"}
@@ -23,12 +26,20 @@ EDGE_FOLDERS = {"commands", "local", "web"}
 
 
 def is_edge(path: Path) -> bool:
-    return path.name in EDGES or bool(EDGE_FOLDERS & set(path.parts)) or "transactions.commit(" in path.read_text(encoding="utf-8")
+    return (
+        path.name in EDGES
+        or bool(EDGE_FOLDERS & set(path.parts))
+        or "transactions.commit(" in path.read_text(encoding="utf-8")
+    )
 
 
-CLOCKS = re.compile(r"\b(datetime\.now|date\.today|timezone\.now|timezone\.localdate\(\)|utcnow|localtime\(\)|clock\.now|clock\.today)\b")
+CLOCKS = re.compile(
+    r"\b(datetime\.now|date\.today|timezone\.now|timezone\.localdate\(\)|utcnow|localtime\(\)|clock\.now|clock\.today)\b"
+)
 # These say in a name, a help text, a sentence or a verbose name what a docstring would repeat.
-SPEAKS_FOR_ITSELF = re.compile(r"(AppConfig|AdminConfig|BaseCommand|Choices|Refusal|Admin|Inline|ModelForm|Filter|InvalidPosting|_Prefixed)$|QuerySet\b")
+SPEAKS_FOR_ITSELF = re.compile(
+    r"(AppConfig|AdminConfig|BaseCommand|Choices|Refusal|Admin|Inline|ModelForm|Filter|InvalidPosting|_Prefixed)$|QuerySet\b"
+)
 SIGNALS = re.compile(r"django\.(db\.models\.signals|dispatch|core\.signals)|@receiver\b")
 
 
@@ -106,6 +117,8 @@ def test_modules_are_named_for_what_they_do_and_say_it(path):
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
         and not node.name.startswith("_")
         and not ast.get_docstring(node)
-        and not (isinstance(node, ast.ClassDef) and any(SPEAKS_FOR_ITSELF.search(ast.unparse(base)) for base in node.bases))
+        and not (
+            isinstance(node, ast.ClassDef) and any(SPEAKS_FOR_ITSELF.search(ast.unparse(base)) for base in node.bases)
+        )
     ]
     assert silent == []

@@ -5,7 +5,13 @@ import inspect
 
 from tests.architecture.test_house import ROOT, SOURCES
 
-AUDIT, FACTS, ENTRIES, DECISIONS, DERIVED = "audit", "facts", "entries", "decisions", "derived from facts, rebuilt at will"
+AUDIT, FACTS, ENTRIES, DECISIONS, DERIVED = (
+    "audit",
+    "facts",
+    "entries",
+    "decisions",
+    "derived from facts, rebuilt at will",
+)
 
 # A verb without a line here fails, so that its author says what remembers it.
 TRAILS = {

@@ -57,4 +57,6 @@ class Command(BaseCommand):
             member = Member.objects.filter(user__username=login.username).first()
             door, what = ("/console/", login.role.replace("_", " ")) if login.role else ("/", f"member {member}")
             self.stdout.write(f"{door:<10} {login.username:<12} {seeding.secret_of(login.username)}  {what}")
-        self.stdout.write(f"{'/api/v1':<10} {seeding.SYSTEM_CLIENT:<12} {seeding.secret_of(seeding.SYSTEM_CLIENT)}  OAuth client credentials")
+        self.stdout.write(
+            f"{'/api/v1':<10} {seeding.SYSTEM_CLIENT:<12} {seeding.secret_of(seeding.SYSTEM_CLIENT)}  OAuth client credentials"
+        )

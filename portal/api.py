@@ -1,0 +1,345 @@
+"""The API of the member's own app: what the portal shows, over the same reading. A member reaches nothing but his own."""
+
+import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import exceptions, serializers
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from foundation.access.signing_in import day_of
+from foundation.jobs import fencing
+from foundation.jobs.models import Bank
+from foundation.periods import add_months
+from foundation.web import paging
+from foundation.web.views import CURSOR, LIMIT, ApiView
+from members import sealing
+from members.models import Member
+from points import summaries
+from points.models import Entry, Kind, PointCurrency
+from portal import telling
+from tiers import explaining
+from tiers.models import Programme
+
+EXPIRING_MONTHS = 12
+
+
+class IsMember(BasePermission):
+    """A person who is signed in and is a member of the bank."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if not request.user or not request.user.is_authenticated:
+            return False
+        view.member = Member.objects.select_related("branch", "person").filter(user=request.user).first()
+        return view.member is not None
+
+
+class MemberView(ApiView):
+    """The base of the member's own views: `self.member` is who asks."""
+
+    permission_classes = [IsMember]
+    member: Member
+
+
+class MoneyOut(serializers.Serializer):
+    """Money as a decimal string and its currency."""
+
+    amount = serializers.CharField()
+    currency = serializers.CharField()
+
+
+class MeOut(serializers.Serializer):
+    """The member himself, in clear."""
+
+    id = serializers.CharField()
+    number = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+    branch = serializers.CharField()
+    memberSince = serializers.DateField()  # noqa: N815
+    status = serializers.ChoiceField(choices=["active", "closed"])
+
+
+class Me(MemberView):
+    """Who I am to the bank."""
+
+    @extend_schema(operation_id="getMe", summary="Read my membership", tags=["Me"], responses={200: MeOut})
+    def get(self, request: Request) -> Response:
+        """Give the member's own number, name, branch and the day he joined."""
+        member = self.member
+        name = sealing.open_person(member.person).full_name if hasattr(member, "person") else ""
+        shown = {"id": f"mem_{member.pk}", "number": member.number, "name": name, "branch": str(member.branch)}
+        return Response(MeOut(shown | {"memberSince": member.joined_on, "status": member.status}).data)
+
+
+class ExpiringOut(serializers.Serializer):
+    """Points whose last usable day is `on`."""
+
+    on = serializers.DateField()
+    points = serializers.IntegerField()
+
+
+class BalanceOut(serializers.Serializer):
+    """A purse: what can be spent, what is on its way, what is owed, what lapses in the next twelve months."""
+
+    currency = serializers.CharField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=PointCurrency.Kind.choices)
+    available = serializers.IntegerField()
+    pending = serializers.IntegerField()
+    owed = serializers.IntegerField()
+    worth = MoneyOut(allow_null=True)
+    expiring = ExpiringOut(many=True)
+
+
+class BalancesOut(serializers.Serializer):
+    """The member's purses on a day."""
+
+    asOf = serializers.DateField()  # noqa: N815
+    purses = BalanceOut(many=True)
+
+
+class MyBalance(MemberView):
+    """My points."""
+
+    @extend_schema(operation_id="getMyBalance", summary="Read my points", tags=["Me"], responses={200: BalancesOut})
+    def get(self, request: Request) -> Response:
+        """Give each purse as it may be used today; what has lapsed counts nowhere, booked or not."""
+        today = day_of(request.user)
+        balances = summaries.balances(member_ids=[self.member.pk], today=today)
+        bank = Bank.objects.get()
+        purses = [
+            self._purse(
+                currency, balances.get((self.member.pk, currency.pk), summaries.Balance()), today, bank.currency
+            )
+            for currency in PointCurrency.objects.order_by("id")
+        ]
+        return Response(BalancesOut({"asOf": today, "purses": purses}).data)
+
+    def _purse(
+        self, currency: PointCurrency, balance: summaries.Balance, today: datetime.date, money: str
+    ) -> dict[str, Any]:
+        until = add_months(today, EXPIRING_MONTHS)
+        expiring = summaries.expiring(member_id=self.member.pk, currency_id=currency.pk, first=today, last=until)
+        worth = None
+        if currency.worth_minor is not None:
+            worth = {"amount": f"{Decimal(int(balance.available * currency.worth_minor)) / 100:.2f}", "currency": money}
+        return {
+            "currency": currency.code,
+            "name": str(currency),
+            "kind": currency.kind,
+            "available": balance.available,
+            "pending": balance.pending,
+            "owed": balance.owed,
+            "worth": worth,
+            "expiring": [{"on": day, "points": points} for day, points in expiring.items()],
+        }
+
+
+class ConditionOut(serializers.Serializer):
+    """One minimum beside the member's figure; `gap` is 0 where it is met. Figures in points, minor units of money, counts, months."""
+
+    measure = serializers.CharField()
+    label = serializers.CharField()
+    value = serializers.IntegerField()
+    minimum = serializers.IntegerField()
+    gap = serializers.IntegerField()
+    met = serializers.BooleanField()
+    progress = serializers.IntegerField()
+
+
+class GroupOut(serializers.Serializer):
+    """Minima that must be met together; any group is enough."""
+
+    met = serializers.BooleanField()
+    conditions = ConditionOut(many=True)
+
+
+class TierOut(serializers.Serializer):
+    """A tier's code and its name in the language asked for."""
+
+    code = serializers.CharField()
+    name = serializers.CharField()
+
+
+class StandingOut(serializers.Serializer):
+    """The member's tier in a programme, why, until when, and what the next one asks."""
+
+    programme = serializers.CharField()
+    name = serializers.CharField()
+    tier = TierOut()
+    nextTier = TierOut(allow_null=True)  # noqa: N815
+    keepDate = serializers.DateField(allow_null=True)  # noqa: N815
+    sentences = serializers.ListField(child=serializers.CharField())
+    keeping = GroupOut(many=True)
+    rising = GroupOut(many=True)
+
+
+class StandingsOut(serializers.Serializer):
+    """The member's tiers as of the last closed business date."""
+
+    asOf = serializers.DateField(allow_null=True)  # noqa: N815
+    programmes = StandingOut(many=True)
+
+
+class MyTier(MemberView):
+    """My tiers."""
+
+    @extend_schema(
+        operation_id="getMyTier",
+        summary="Read my tiers and what is missing for the next",
+        tags=["Me"],
+        responses={200: StandingsOut},
+    )
+    def get(self, request: Request) -> Response:
+        """Give the tier in each programme, number by number: what keeps it, what the next one lacks, and both in words."""
+        as_of = fencing.last_closed()
+        explained = [
+            explaining.explain(member=self.member, programme=programme, as_of=as_of)
+            for programme in (Programme.objects.order_by("-is_main", "id") if as_of else [])
+        ]
+        return Response(StandingsOut({"asOf": as_of, "programmes": [_standing(one) for one in explained if one]}).data)
+
+
+def _standing(explanation: explaining.Explanation) -> dict[str, Any]:
+    return {
+        "programme": explanation.programme.code,
+        "name": str(explanation.programme),
+        "tier": {"code": explanation.tier.code, "name": str(explanation.tier)},
+        "nextTier": {"code": explanation.next_tier.code, "name": str(explanation.next_tier)}
+        if explanation.next_tier
+        else None,
+        "keepDate": explanation.valid_until,
+        "sentences": explanation.sentences,
+        "keeping": [_group(group) for group in explanation.keeping],
+        "rising": [_group(group) for group in explanation.rising],
+    }
+
+
+def _group(group: explaining.Group) -> dict[str, Any]:
+    conditions = [
+        {
+            "measure": one.measure.key,
+            "label": one.label,
+            "value": one.value.rounded,
+            "minimum": one.minimum,
+            "gap": one.gap,
+            "met": one.met,
+            "progress": one.percent,
+        }
+        for one in group.measured
+    ]
+    return {"met": group.met, "conditions": conditions}
+
+
+class EntryOut(serializers.Serializer):
+    """A movement of a purse and, in words, its reason."""
+
+    id = serializers.CharField()
+    currency = serializers.CharField()
+    kind = serializers.ChoiceField(choices=[(kind.name.lower(), kind.label) for kind in Kind])
+    points = serializers.IntegerField()
+    balanceAfter = serializers.IntegerField()  # noqa: N815
+    occurredOn = serializers.DateField()  # noqa: N815
+    bookedOn = serializers.DateField()  # noqa: N815
+    title = serializers.CharField()
+    explanation = serializers.CharField(allow_blank=True)
+
+
+class EntryPage(serializers.Serializer):
+    """A page of entries, the newest booked first."""
+
+    data = EntryOut(many=True)
+    nextCursor = serializers.CharField(allow_null=True)  # noqa: N815
+    hasMore = serializers.BooleanField()  # noqa: N815
+
+
+def _entries(entries: list[Entry], currency: PointCurrency, today: datetime.date) -> list[dict[str, Any]]:
+    telling.tell(entries, today=today)
+    return [
+        {
+            "id": f"ent_{currency.code}_{entry.number}",
+            "currency": currency.code,
+            "kind": Kind(entry.kind).name.lower(),
+            "points": entry.points,
+            "balanceAfter": entry.balance_after,
+            "occurredOn": entry.occurred_on,
+            "bookedOn": entry.booked_on,
+            "title": entry.told.title,
+            "explanation": entry.told.reason.working if entry.told.reason else "",
+        }
+        for entry in entries
+    ]
+
+
+def _currency(code: str | None) -> PointCurrency:
+    """Return the currency of that code, without one the bank's first reward currency; no such one: not found."""
+    for currency in PointCurrency.objects.order_by("id"):
+        if currency.code == code or (not code and currency.kind == PointCurrency.Kind.REWARD):
+            return currency
+    raise exceptions.NotFound
+
+
+class MyEntries(MemberView):
+    """My entries."""
+
+    @extend_schema(
+        operation_id="listMyLedgerEntries",
+        summary="List the movements of a purse",
+        tags=["Me"],
+        parameters=[
+            CURSOR,
+            LIMIT,
+            OpenApiParameter("currency", str, description="A point currency's code; without it the reward points."),
+        ],
+        responses={200: EntryPage},
+    )
+    def get(self, request: Request) -> Response:
+        """List a purse's entries from the newest booked back, by keyset pages, each with its reason in words."""
+        currency, limit = (
+            _currency(request.query_params.get("currency")),
+            paging.limit_of(request.query_params.get("limit")),
+        )
+        entries = Entry.objects.filter(member_id=self.member.pk, currency_id=currency.pk).order_by("-number")
+        if cursor := request.query_params.get("cursor"):
+            entries = entries.filter(number__lt=paging.decode(cursor, int)[0])
+        rows, following = paging.page(list(entries[: limit + 1]), limit, key=lambda entry: [entry.number])
+        data = {
+            "data": _entries(rows, currency, day_of(request.user)),
+            "nextCursor": following,
+            "hasMore": following is not None,
+        }
+        return Response(EntryPage(data).data)
+
+
+class MyEntry(MemberView):
+    """One of my entries."""
+
+    @extend_schema(
+        operation_id="getMyLedgerEntry",
+        summary="Read one movement and why it is what it is",
+        tags=["Me"],
+        responses={200: EntryOut},
+    )
+    def get(self, request: Request, code: str, number: int) -> Response:
+        """Give one entry of the member's own with its reason in words; another's does not exist for him."""
+        currency = _currency(code)
+        entry = Entry.objects.filter(
+            member_id=self.member.pk, currency_id=currency.pk, number=min(number, 2**31 - 1)
+        ).first()
+        if entry is None:
+            raise exceptions.NotFound
+        return Response(EntryOut(_entries([entry], currency, day_of(request.user))[0]).data)
+
+
+urlpatterns = [
+    path("me", Me.as_view()),
+    path("me/balance", MyBalance.as_view()),
+    path("me/tier", MyTier.as_view()),
+    path("me/ledger-entries", MyEntries.as_view()),
+    path("me/ledger-entries/ent_<slug:code>_<int:number>", MyEntry.as_view()),
+]
