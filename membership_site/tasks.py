@@ -7,6 +7,7 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 
 from foundation.jobs.driving import AlreadyRunning
+from foundation.jobs.models import Chunk, JobRun
 from membership_site import closing
 
 log = structlog.get_logger(__name__)
@@ -22,7 +23,12 @@ def ring() -> None:
 def close_due(*, through: str | None = None) -> None:
     """Close every business date up to `through` (ISO; else all that are due), unless somebody does."""
     try:
-        closing.close(through=through and datetime.date.fromisoformat(through), way="a worker", send_help=_send_help)
+        closing.close(
+            through=through and datetime.date.fromisoformat(through),
+            way="a worker",
+            send_help=_send_help,
+            tell=_log_closed,
+        )
     except AlreadyRunning as refusal:
         log.info("nothing to drive", reason=f"{refusal}")
 
@@ -31,6 +37,11 @@ def close_due(*, through: str | None = None) -> None:
 def help_with(*, run_id: int) -> None:
     """Lend a hand to a run."""
     closing.help_with(run_id=run_id)
+
+
+def _log_closed(run: JobRun, chunk: Chunk | None) -> None:
+    if chunk is None:
+        log.info("business date closed", job=run.job, run=run.pk, business_date=f"{run.business_date}")
 
 
 def _send_help(run_id: int) -> None:

@@ -3,7 +3,6 @@
 import datetime
 from collections.abc import Callable
 
-import structlog
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -14,8 +13,6 @@ from foundation.jobs.models import BusinessDate, Chunk, JobRun
 from foundation.jobs.running import Job
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
-
-log = structlog.get_logger(__name__)
 
 Summon = Callable[[JobRun, int], None]  # asks other processes to help with a run of so many chunks a step
 Tell = Callable[[JobRun, Chunk | None], None]  # hears of each chunk done here, and with None of each date closed
@@ -78,7 +75,6 @@ def close(
                 summon(run, chunks)
             drive(job=job, run=run, hands=hands, tell=(lambda chunk, run=run: tell(run, chunk)) if tell else None)
             runs.append(transactions.commit(finish, run=run, at=clock.now()))
-            log.info("business date closed", job=job.name, run=run.pk, business_date=f"{business_date}")
             if tell:
                 tell(runs[-1], None)
     return runs

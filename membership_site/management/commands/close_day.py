@@ -93,7 +93,7 @@ class Command(BaseCommand):
                     "seconds": round((run.finished_at - run.started_at).total_seconds(), 4)
                     if run.finished_at
                     else None,
-                    "steps": run.counts,
+                    "steps": _steps(run),
                 }
                 for run in runs
             ]
@@ -104,7 +104,12 @@ class Command(BaseCommand):
             steps = (
                 f"{name} {step['seconds']:.2f} s"
                 + "".join(f", {key} {count:,}" for key, count in step["counts"].items() if count)
-                for name, step in run.counts.items()
+                for name, step in _steps(run).items()
             )
             self.stdout.write(f"{run.business_date} {run.status}: {'; '.join(steps)}")
         self.stdout.write(f"{len(runs)} business dates {status} in {seconds:.1f} s" if runs else "nothing was due")
+
+
+def _steps(run: JobRun) -> dict[str, Any]:
+    """Return what a run counted by step, in the order of the night."""
+    return {step.name: run.counts[step.name] for step in NIGHT.steps if step.name in run.counts}
