@@ -16,6 +16,7 @@ django.setup()
 from membership_site.seeding import secret_of  # noqa: E402  (reads settings, so it comes after their setup)
 
 WIDTHS = {390: 844, 1280: 900}
+TALLEST = 4000
 DOORS = {"portal": "member1", "console": "compliance"}
 LOCALES = {"en": "en-GB", "zh-hans": "zh-CN", "zh-hant": "zh-HK"}
 
@@ -82,12 +83,15 @@ def console_pages(page: Page) -> dict[str, str]:
 
 def _take(page: Page, pages: dict[str, str], out: Path, door: str, language: str) -> Iterator[Path]:
     for width, height in WIDTHS.items():
-        page.set_viewport_size({"width": width, "height": height})
         for name, address in pages.items():
+            page.set_viewport_size({"width": width, "height": height})
             page.goto(address)
             page.wait_for_load_state("networkidle")
+            # A window as tall as the page, so that what sticks to an edge of it stands where it belongs.
+            tall = page.evaluate("document.documentElement.scrollHeight")
+            page.set_viewport_size({"width": width, "height": max(height, min(tall, TALLEST))})
             path = out / f"{door}{name}-{width}-{language}.png"
-            page.screenshot(path=path, full_page=True)
+            page.screenshot(path=path)
             yield path
 
 

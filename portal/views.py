@@ -12,13 +12,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from foundation.access.signing_in import day_of
+from foundation.jobs import fencing
 from members import sealing
 from members.models import Member
 from points.ledger import NEVER
 from points.models import Allocation, Entry, Lot, PointCurrency
 from portal import history, purses, telling
+from tiers import describing, explaining, standings
+from tiers.models import Condition, Decision
 
 LATEST = 5
+DECISIONS = 50
 
 
 def member_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -46,8 +50,21 @@ def home(request: HttpRequest, *, member: Member) -> HttpResponse:
     currency = _currency("")
     entries = list(history.entries_of(member_id=member.pk, currency_id=currency.pk)[:LATEST])
     telling.tell(entries, today=today)
-    shown = {"door": "home", "member": member, "person": _person(member), "currency": currency, "entries": entries}
-    return render(request, "portal/home.html", shown | {"purse": purses.read(member, currency, today=today)})
+    as_of = fencing.last_closed() or today
+    stood = standings.at(member_id=member.pk, day=as_of)
+    shown = {
+        "door": "home",
+        "member": member,
+        "person": _person(member),
+        "currency": currency,
+        "entries": entries,
+        "purse": purses.read(member, currency, today=today),
+        "tier": explaining.explain(member=member, programme=stood[0].programme, as_of=as_of) if stood else None,
+        "others": stood[1:],
+        "today": today,
+        "as_of": as_of,
+    }
+    return render(request, "portal/home.html", shown)
 
 
 @member_page
@@ -82,7 +99,16 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
 
 @member_page
 def tier(request: HttpRequest, *, member: Member) -> HttpResponse:
-    return me(request)
+    """Show, for each programme, what holds the tier, what the next one asks, what counts, and how it came about."""
+    as_of = fencing.last_closed() or day_of(request.user)
+    stood = standings.at(member_id=member.pk, day=as_of)
+    explained = [explaining.explain(member=member, programme=one.programme, as_of=as_of) for one in stood]
+    tiers = [(tier, describing.describe(tier.rule_book)) for tier in explained if tier]
+    decisions = Decision.objects.filter(member=member, as_of__lte=as_of).order_by("-as_of", "programme_id")
+    decisions = list(decisions.select_related("programme", "from_tier", "to_tier", "rule_book")[:DECISIONS])
+    told = list(zip(decisions, explaining.tell_each(decisions), strict=True))
+    shown = {"door": "tier", "as_of": as_of, "tiers": tiers, "decisions": told}
+    return render(request, "portal/tier.html", shown)
 
 
 @member_page
@@ -93,11 +119,16 @@ def me(request: HttpRequest, *, member: Member) -> HttpResponse:
 
 def _currency(code: str) -> PointCurrency:
     """Return the currency of that code, or without one the bank's first reward currency; 404 where there is none."""
-    currencies = PointCurrency.objects.order_by("id")
-    currency = currencies.filter(**({"code": code} if code else {"kind": PointCurrency.Kind.REWARD})).first()
-    if currency is None:
+    wanted = {"code": code} if code else {"kind": PointCurrency.Kind.REWARD}
+    currency = PointCurrency.objects.filter(**wanted).order_by("id").first()
+    if currency is None or not (currency.kind == PointCurrency.Kind.REWARD or _is_asked_for(currency)):
         raise Http404
     return currency
+
+
+def _is_asked_for(currency: PointCurrency) -> bool:
+    """Tell whether some programme's tiers ask for points of that currency; growth points that none asks for aren't shown."""
+    return Condition.objects.filter(series__currency=currency).exists()
 
 
 def _person(member: Member) -> sealing.PersonalData:
