@@ -124,7 +124,9 @@ def load(books: Iterable[RuleBook]) -> list[Ladder]:
     books = list(books)
     tiers = list(Tier.objects.filter(programme__in=[book.programme_id for book in books]).order_by("rank"))
     conditions = list(
-        Condition.objects.filter(rule_book__in=books).select_related("tier", "series__currency").order_by("tier__rank", "group", "id")
+        Condition.objects.filter(rule_book__in=books)
+        .select_related("tier", "series__currency")
+        .order_by("tier__rank", "group", "id")
     )
     return [
         Ladder(
@@ -176,7 +178,8 @@ class Statement:
             if measure.metric == Metric.AVERAGE_ASSETS:
                 columns.append(f"coalesce({days}, 1) AS days_{number}")
         joins = [
-            PROBE.format(name=name, series=self.add(series_id), day=self.add(day)) for (series_id, day), name in probes.items()
+            PROBE.format(name=name, series=self.add(series_id), day=self.add(day))
+            for (series_id, day), name in probes.items()
         ]
         return f"SELECT {', '.join(columns)}\nFROM members_member AS member\n{chr(10).join(joins)}\nWHERE {where}"
 
@@ -191,7 +194,10 @@ class Statement:
 
     def figures(self, ladder: Ladder) -> str:
         """Return an expression: the measures of the ladder by key, as Value.stored reads them."""
-        pairs = [f"{self.add(measure.key)}::text, {self._stored(self.measures.index(measure))}" for measure in ladder.measures]
+        pairs = [
+            f"{self.add(measure.key)}::text, {self._stored(self.measures.index(measure))}"
+            for measure in ladder.measures
+        ]
         return f"jsonb_build_object({', '.join(pairs)})"
 
     def _met(self, condition: Condition, place: int) -> str:
@@ -237,7 +243,7 @@ def evaluate(*, ladder: Ladder, member_id: int, as_of: datetime.date, present: T
     figures, target = statement.figures(ladder), statement.target(ladder)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {figures}::text, {target} FROM (SELECT *, {place} AS present FROM ({measured}) AS measured) AS measured",
+            f"SELECT {figures}::text, {target} FROM (SELECT *, {place} AS present FROM ({measured}) AS m) AS m",  # noqa: S608 (see above)
             statement.parameters,
         )
         stored, reached = cursor.fetchone()

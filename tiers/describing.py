@@ -51,7 +51,9 @@ def _described(ladder: Ladder, tier: Tier, multiplier: Decimal, words: "Words") 
     entering = either(both(words.asked(one, one.enter_minimum) for one in group) for group in groups)
     keeping = either(both(words.asked(one, one.keep_minimum) for one in group) for group in groups)
     standard = _("everybody else") if tier is ladder.tiers[0] else ""
-    return Described(tier=tier, entering=entering or standard, keeping="" if keeping == entering else keeping, multiplier=multiplier)
+    return Described(
+        tier=tier, entering=entering or standard, keeping="" if keeping == entering else keeping, multiplier=multiplier
+    )
 
 
 def _validity(rule_book: RuleBook) -> str:
@@ -67,12 +69,18 @@ def _validity(rule_book: RuleBook) -> str:
 def counting(ladder: Ladder) -> list[str]:
     """Return what counts for each measure of the ladder and what does not, a sentence or two each."""
     sentences = []
-    for measure, selection in {Measure.of(one): one.series.selection if one.series else [] for one in ladder.conditions}.items():
+    for measure, selection in {
+        Measure.of(one): one.series.selection if one.series else [] for one in ladder.conditions
+    }.items():
         match measure.metric:
             case Metric.GROWTH_POINTS:
-                sentence = _("Growth points count on the day of the activity that earned them, until a refund takes them back. They are never spent.")
+                sentence = _(
+                    "Growth points count on the day of the activity that earned them, until a refund takes them back. They are never spent."
+                )
             case Metric.AVERAGE_ASSETS:
-                sentence = _("Average daily assets are the mean of the end-of-day balances of %(classes)s accounts; other accounts don't count.")
+                sentence = _(
+                    "Average daily assets are the mean of the end-of-day balances of %(classes)s accounts; other accounts don't count."
+                )
             case Metric.TRANSACTION_COUNT if selection:
                 sentence = _("Of the transactions only these count: %(kinds)s.")
             case Metric.TRANSACTION_COUNT:
@@ -90,13 +98,21 @@ def counting(ladder: Ladder) -> list[str]:
 
 def account_class(code: str) -> str:
     """Return the word for a class of accounts; a class of the bank's own has its code for a word."""
-    words = {"deposit": _("deposit"), "wealth": _("wealth"), "insurance": _("insurance"), "loan": _("loan"), "card": _("card")}
+    words = {
+        "deposit": _("deposit"),
+        "wealth": _("wealth"),
+        "insurance": _("insurance"),
+        "loan": _("loan"),
+        "card": _("card"),
+    }
     return words.get(code, code)
 
 
 def both(parts: Iterable[str]) -> str:
-    """Join what must hold together."""
-    return _joined(list(parts), _("%(first)s and %(second)s"))
+    """Join what holds together, such as “A, B and C”."""
+    *others, last = [*parts] or [""]
+    first = _joined(others, _("%(first)s, %(second)s"))
+    return _("%(first)s and %(second)s") % {"first": first, "second": last} if first else last
 
 
 def either(parts: Iterable[str]) -> str:
@@ -136,8 +152,12 @@ class Words:
             Metric.TRANSACTION_COUNT: ngettext(
                 "at least %(minimum)s transaction %(window)s", "at least %(minimum)s transactions %(window)s", minimum
             ),
-            Metric.PRODUCTS_HELD: ngettext("at least %(minimum)s product held", "at least %(minimum)s products held", minimum),
-            Metric.TENURE: ngettext("at least %(minimum)s month of membership", "at least %(minimum)s months of membership", minimum),
+            Metric.PRODUCTS_HELD: ngettext(
+                "at least %(minimum)s product held", "at least %(minimum)s products held", minimum
+            ),
+            Metric.TENURE: ngettext(
+                "at least %(minimum)s month of membership", "at least %(minimum)s months of membership", minimum
+            ),
         }
         return _filled(patterns[measure.metric], minimum=self.shown(measure, minimum), window=_window(measure))
 
@@ -145,9 +165,13 @@ class Words:
         """Return a figure as a phrase, such as “1,200 growth points in the last 12 months”."""
         whole = value.rounded
         patterns = {
-            Metric.GROWTH_POINTS: ngettext("%(value)s growth point %(window)s", "%(value)s growth points %(window)s", whole),
+            Metric.GROWTH_POINTS: ngettext(
+                "%(value)s growth point %(window)s", "%(value)s growth points %(window)s", whole
+            ),
             Metric.AVERAGE_ASSETS: _("average daily assets of %(value)s %(window)s"),
-            Metric.TRANSACTION_COUNT: ngettext("%(value)s transaction %(window)s", "%(value)s transactions %(window)s", whole),
+            Metric.TRANSACTION_COUNT: ngettext(
+                "%(value)s transaction %(window)s", "%(value)s transactions %(window)s", whole
+            ),
             Metric.PRODUCTS_HELD: ngettext("%(value)s product held", "%(value)s products held", whole),
             Metric.TENURE: ngettext("%(value)s month of membership", "%(value)s months of membership", whole),
         }
@@ -156,7 +180,11 @@ class Words:
     def held_against(self, condition: Condition, value: Value, minimum: int) -> str:
         """Return a figure beside its minimum, such as “3 products held (2 or more are asked)”, with “only” where it is below."""
         measure = Measure.of(condition)
-        pattern = _("%(figure)s (%(minimum)s or more are asked)") if value.reaches(minimum) else _("only %(figure)s (%(minimum)s or more are asked)")
+        pattern = (
+            _("%(figure)s (%(minimum)s or more are asked)")
+            if value.reaches(minimum)
+            else _("only %(figure)s (%(minimum)s or more are asked)")
+        )
         return pattern % {"figure": self.figure(measure, value), "minimum": self.shown(measure, minimum)}
 
     def missing(self, condition: Condition, gap: int) -> str:

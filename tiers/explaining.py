@@ -122,7 +122,9 @@ def explain(*, member: Member, programme: Programme, as_of: datetime.date) -> Ex
         decision=stood.decision,
         keeping=keeping,
         rising=rising,
-        reason=tell_each([stood.decision])[0] if stood.decision else _("%(tier)s, as everybody who satisfies no higher tier.") % {"tier": stood.tier},
+        reason=tell_each([stood.decision])[0]
+        if stood.decision
+        else _("%(tier)s, as everybody who satisfies no higher tier.") % {"tier": stood.tier},
         outlook=_outlook(stood, next_tier, satisfied, keeping, rising),
         counting=counting(ladder),
     )
@@ -151,7 +153,9 @@ def _measured(condition: Condition, values: dict[str, Value], words: Words, mini
     )
 
 
-def _outlook(stood: standings.Stood, next_tier: Tier | None, satisfied: Tier, keeping: list[Group], rising: list[Group]) -> list[str]:
+def _outlook(
+    stood: standings.Stood, next_tier: Tier | None, satisfied: Tier, keeping: list[Group], rising: list[Group]
+) -> list[str]:
     """Return what comes: until when the tier is valid, what keeping it lacks, what the next one asks."""
     sentences = []
     if stood.valid_until:
@@ -201,7 +205,9 @@ def _reasons(decision: Decision, ladder: Ladder, words: Words) -> str:
     """Return the figures that decided: those that satisfied the new tier; of a downgrade those that the old one lacked."""
     values = values_of(decision.figures)
     falls = decision.outcome == Decision.Outcome.DOWNGRADED
-    tier, keeps = (decision.from_tier, True) if falls else (decision.to_tier, decision.outcome == Decision.Outcome.RENEWED)
+    tier, keeps = (
+        (decision.from_tier, True) if falls else (decision.to_tier, decision.outcome == Decision.Outcome.RENEWED)
+    )
 
     def lacking(group: list[Condition]) -> list[Condition]:
         return [one for one in group if not values[Measure.of(one).key].reaches(minimum(one))]

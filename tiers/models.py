@@ -22,7 +22,9 @@ class Programme(models.Model):
     class Meta:
         verbose_name = _("loyalty programme")
         verbose_name_plural = _("loyalty programmes")
-        constraints = [models.UniqueConstraint(fields=["is_main"], condition=Q(is_main=True), name="one_main_programme")]
+        constraints = [
+            models.UniqueConstraint(fields=["is_main"], condition=Q(is_main=True), name="one_main_programme")
+        ]
 
     def __str__(self) -> str:
         return translated(self.names)
@@ -31,7 +33,9 @@ class Programme(models.Model):
 class Tier(models.Model):
     """A step of a programme's ladder; rank 0 is standard, which everybody has who satisfies nothing more."""
 
-    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="tiers", verbose_name=_("loyalty programme"))
+    programme = models.ForeignKey(
+        Programme, on_delete=models.PROTECT, related_name="tiers", verbose_name=_("loyalty programme")
+    )
     rank = models.PositiveSmallIntegerField(_("rank"))
     code = models.CharField(_("code"), max_length=20)
     names = models.JSONField(_("names"))
@@ -54,7 +58,9 @@ class RuleBook(models.Model):
     class Downgrade(models.TextChoices):
         IMMEDIATE = "immediate", _("immediate")
 
-    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="rule_books", verbose_name=_("loyalty programme"))
+    programme = models.ForeignKey(
+        Programme, on_delete=models.PROTECT, related_name="rule_books", verbose_name=_("loyalty programme")
+    )
     number = models.PositiveIntegerField(_("number"))
     in_force_from = models.DateField(_("in force from"))
     validity_months = models.PositiveSmallIntegerField(
@@ -108,7 +114,9 @@ class Series(models.Model):
 
     id = models.SmallAutoField(primary_key=True)
     metric = models.CharField(_("metric"), max_length=20, choices=Metric)
-    currency = models.ForeignKey(PointCurrency, null=True, blank=True, on_delete=models.PROTECT, verbose_name=_("point currency"))
+    currency = models.ForeignKey(
+        PointCurrency, null=True, blank=True, on_delete=models.PROTECT, verbose_name=_("point currency")
+    )
     selection = ArrayField(models.CharField(max_length=40), default=list, blank=True, verbose_name=_("selection"))
     counted_from = models.DateField(
         _("counted from"), db_default=models.Func(function="bank_booking_date", output_field=models.DateField())
@@ -118,10 +126,13 @@ class Series(models.Model):
         verbose_name = _("series")
         verbose_name_plural = _("series")
         constraints = [
-            models.UniqueConstraint(fields=["metric", "currency", "selection"], nulls_distinct=False, name="one_series_per_quantity"),
+            models.UniqueConstraint(
+                fields=["metric", "currency", "selection"], nulls_distinct=False, name="one_series_per_quantity"
+            ),
             models.CheckConstraint(condition=~Q(metric="tenure"), name="tenure_needs_no_series"),
             models.CheckConstraint(
-                condition=Q(metric="growth_points", currency__isnull=False) | (~Q(metric="growth_points") & Q(currency__isnull=True)),
+                condition=Q(metric="growth_points", currency__isnull=False)
+                | (~Q(metric="growth_points") & Q(currency__isnull=True)),
                 name="growth_series_has_its_currency",
             ),
         ]
@@ -141,11 +152,15 @@ class Condition(models.Model):
         DAYS = "days", _("days")
         NONE = "", _("none")
 
-    rule_book = models.ForeignKey(RuleBook, on_delete=models.CASCADE, related_name="conditions", verbose_name=_("rule book"))
+    rule_book = models.ForeignKey(
+        RuleBook, on_delete=models.CASCADE, related_name="conditions", verbose_name=_("rule book")
+    )
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", verbose_name=_("tier"))
     group = models.PositiveSmallIntegerField(_("group"))
     metric = models.CharField(_("metric"), max_length=20, choices=Metric)
-    series = models.ForeignKey(Series, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("series"))
+    series = models.ForeignKey(
+        Series, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("series")
+    )
     window = models.CharField(_("window"), max_length=6, choices=Window, blank=True)
     window_length = models.PositiveSmallIntegerField(_("window length"), null=True, blank=True)
     enter_minimum = models.BigIntegerField(_("minimum to enter"))
@@ -155,9 +170,12 @@ class Condition(models.Model):
         verbose_name = _("condition")
         verbose_name_plural = _("conditions")
         constraints = [
-            models.CheckConstraint(condition=Q(keep_minimum__lte=F("enter_minimum")), name="keeping_asks_no_more_than_entering"),
             models.CheckConstraint(
-                condition=Q(window="", window_length__isnull=True) | (~Q(window="") & Q(window_length__gt=0)), name="window_has_its_length"
+                condition=Q(keep_minimum__lte=F("enter_minimum")), name="keeping_asks_no_more_than_entering"
+            ),
+            models.CheckConstraint(
+                condition=Q(window="", window_length__isnull=True) | (~Q(window="") & Q(window_length__gt=0)),
+                name="window_has_its_length",
             ),
             models.CheckConstraint(
                 condition=Q(metric="tenure", series__isnull=True) | (~Q(metric="tenure") & Q(series__isnull=False)),
@@ -178,33 +196,51 @@ class Decision(models.Model):
         RENEWED = "renewed", _("renewed")
         DOWNGRADED = "downgraded", _("downgraded")
 
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="decisions", db_index=False, verbose_name=_("member"))
-    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("loyalty programme"))
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="decisions", db_index=False, verbose_name=_("member")
+    )
+    programme = models.ForeignKey(
+        Programme, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("loyalty programme")
+    )
     as_of = models.DateField(_("as of"))
-    from_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("from"))
+    from_tier = models.ForeignKey(
+        Tier, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("from")
+    )
     to_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("to"))
     outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome)
     valid_until = models.DateField(_("valid until"), null=True, blank=True)
     figures = models.JSONField(_("figures"))
-    rule_book = models.ForeignKey(RuleBook, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("rule book"))
-    run = models.ForeignKey(JobRun, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("job run"))
+    rule_book = models.ForeignKey(
+        RuleBook, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("rule book")
+    )
+    run = models.ForeignKey(
+        JobRun, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("job run")
+    )
     recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
 
     class Meta:
         verbose_name = _("decision")
         verbose_name_plural = _("decisions")
-        constraints = [models.UniqueConstraint(fields=["member", "programme", "as_of"], name="one_decision_per_member_and_date")]
+        constraints = [
+            models.UniqueConstraint(fields=["member", "programme", "as_of"], name="one_decision_per_member_and_date")
+        ]
 
 
 class Standing(models.Model):
     """A member's present tier in a programme; no row means standard since joining."""
 
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="standings", db_index=False, verbose_name=_("member"))
-    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("loyalty programme"))
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="standings", db_index=False, verbose_name=_("member")
+    )
+    programme = models.ForeignKey(
+        Programme, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("loyalty programme")
+    )
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("tier"))
     since = models.DateField(_("since"))
     valid_until = models.DateField(_("valid until"), null=True, blank=True)
-    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("decision"))
+    decision = models.ForeignKey(
+        Decision, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("decision")
+    )
 
     class Meta:
         verbose_name = _("standing")

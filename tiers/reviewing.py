@@ -16,7 +16,9 @@ UNDER_REVIEW = """member.id BETWEEN %(first_member)s AND %(last_member)s
 
 
 @in_transaction
-def review(*, as_of: datetime.date, first_member: int, last_member: int, run: JobRun | None, actor: Actor) -> dict[str, int]:
+def review(
+    *, as_of: datetime.date, first_member: int, last_member: int, run: JobRun | None, actor: Actor
+) -> dict[str, int]:
     """Decide the standings of first_member <= id <= last_member in every programme as of the end of `as_of`; write what changes.
 
     The roll-up of `as_of` must be done. Returns {"reviewed": members, "upgraded", "renewed", "downgraded": standings}. A standing

@@ -25,7 +25,9 @@ def roll_up(*, business_date: datetime.date, first_member: int, last_member: int
     if RolledUp.objects.filter(business_date=business_date, members=members).exists():
         return {"rows": 0}
     RolledUp.objects.create(business_date=business_date, members=members)
-    return {"rows": _carry("choose_afresh", business_date=business_date, first_member=first_member, last_member=last_member)}
+    return {
+        "rows": _carry("choose_afresh", business_date=business_date, first_member=first_member, last_member=last_member)
+    }
 
 
 @in_transaction
@@ -34,7 +36,9 @@ def rebuild(*, business_date: datetime.date, first_member: int, last_member: int
 
     Returns {"rows": running totals that were wrong, missing or too many, and now are right}.
     """
-    return {"rows": _carry("choose_all", business_date=business_date, first_member=first_member, last_member=last_member)}
+    return {
+        "rows": _carry("choose_all", business_date=business_date, first_member=first_member, last_member=last_member)
+    }
 
 
 @in_transaction

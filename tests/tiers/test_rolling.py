@@ -39,12 +39,22 @@ def roll_up(date, *, first=1, last=rolling.LARGEST_ID):
 
 
 def rows(series):
-    return list(RunningTotal.objects.filter(series_id=series.pk).order_by("member_id", "day").values_list("day", "level", "total", "first_day"))
+    return list(
+        RunningTotal.objects.filter(series_id=series.pk)
+        .order_by("member_id", "day")
+        .values_list("day", "level", "total", "first_day")
+    )
 
 
 def snapshot(account, day, amount_minor, *, booked_on, revision=1):
     BalanceSnapshot.objects.create(
-        member_id=account.member_id, account_id=account.pk, day=day, revision=revision, amount_minor=amount_minor, booked_on=booked_on, source_id=1
+        member_id=account.member_id,
+        account_id=account.pk,
+        day=day,
+        revision=revision,
+        amount_minor=amount_minor,
+        booked_on=booked_on,
+        source_id=1,
     )
 
 
@@ -95,7 +105,9 @@ def test_a_late_balance_corrects_the_days_after_it_until_the_next():
 def test_assets_are_the_sum_over_accounts_of_the_chosen_classes():
     usual, deposits = SeriesFactory(), SeriesFactory(selection=["deposit"])
     member = MemberFactory()
-    deposit, wealth, loan = (AccountFactory(member=member, account_class=name) for name in ("deposit", "wealth", "loan"))
+    deposit, wealth, loan = (
+        AccountFactory(member=member, account_class=name) for name in ("deposit", "wealth", "loan")
+    )
     for account, amount_minor in ((deposit, 100), (wealth, 20), (loan, -5)):
         snapshot(account, MONDAY, amount_minor, booked_on=MONDAY)
     roll_up(MONDAY - DAY)
@@ -212,7 +224,9 @@ def test_a_chunk_takes_as_many_statements_for_one_member_as_for_many(django_asse
         snapshot(account, MONDAY, 5, booked_on=MONDAY)
 
     with django_assert_num_queries(9):
-        rolling.roll_up(business_date=MONDAY, first_member=accounts[1].member_id, last_member=rolling.LARGEST_ID, actor=NIGHT)
+        rolling.roll_up(
+            business_date=MONDAY, first_member=accounts[1].member_id, last_member=rolling.LARGEST_ID, actor=NIGHT
+        )
 
 
 NIGHTS = 5
@@ -237,11 +251,20 @@ def test_nights_of_any_facts_leave_the_same_totals_as_a_recount(facts, begins):
 def recounted_alike(facts, begins):
     first = MONDAY - DAY
     members = MemberFactory.create_batch(2)
-    accounts = [AccountFactory(member=members[0]), AccountFactory(member=members[0], account_class="wealth"), AccountFactory(member=members[1])]
+    accounts = [
+        AccountFactory(member=members[0]),
+        AccountFactory(member=members[0], account_class="wealth"),
+        AccountFactory(member=members[1]),
+    ]
     makers = [lambda: SeriesFactory(), lambda: SeriesFactory(metric="transaction_count", selection=["card"])]
-    makers += [lambda: SeriesFactory(metric="products_held"), lambda: SeriesFactory(metric="average_assets", selection=["wealth"])]
+    makers += [
+        lambda: SeriesFactory(metric="products_held"),
+        lambda: SeriesFactory(metric="average_assets", selection=["wealth"]),
+    ]
     series = [make() for make in makers[:2]]
-    revisions = {key: itertools.count(1) for key in itertools.product(["snapshot", "holding"], range(3), [*range(NIGHTS), None])}
+    revisions = {
+        key: itertools.count(1) for key in itertools.product(["snapshot", "holding"], range(3), [*range(NIGHTS), None])
+    }
     for night in range(NIGHTS):
         date = first + night * DAY
         if night == begins:
@@ -258,25 +281,43 @@ def recounted_alike(facts, begins):
                     activity(members[who], str(number), value, on, booked_on=date)
                 case "holding":
                     until = None if value is None else on + value * DAY
-                    holding(members[0], str(who), "card", on, until, booked_on=date, revision=next(revisions[what, who, None]))
+                    holding(
+                        members[0],
+                        str(who),
+                        "card",
+                        on,
+                        until,
+                        booked_on=date,
+                        revision=next(revisions[what, who, None]),
+                    )
                 case "closing":
                     accounts[who].closed_on = max(on, accounts[who].opened_on) if value else None
                     accounts[who].save()
         roll_up(date)
-        facts_now = [list(model.objects.order_by("revision")) for model in (BalanceSnapshot, Holding)] + [list(Activity.objects.all())]
-        through = {(row.member_id, row.series_id): row for row in RunningTotal.objects.filter(day__lte=date).order_by("day")}
+        facts_now = [list(model.objects.order_by("revision")) for model in (BalanceSnapshot, Holding)] + [
+            list(Activity.objects.all())
+        ]
+        through = {
+            (row.member_id, row.series_id): row for row in RunningTotal.objects.filter(day__lte=date).order_by("day")
+        }
         for one, member in itertools.product(series, members):
             row = through.get((member.pk, one.pk))
-            total, first_day = (row.total + row.level * ((date - row.day).days + 1), row.first_day) if row else (0, None)
+            total, first_day = (
+                (row.total + row.level * ((date - row.day).days + 1), row.first_day) if row else (0, None)
+            )
             owned = [account for account in accounts if account.member_id == member.pk]
-            assert (total, one.metric == "average_assets" and first_day) == recounted(one, member, owned, date, first, *facts_now)
+            assert (total, one.metric == "average_assets" and first_day) == recounted(
+                one, member, owned, date, first, *facts_now
+            )
     assert rolling.check(business_date=date, first_member=1, last_member=rolling.LARGEST_ID) == 0
 
 
 def recounted(series, member, accounts, date, first, snapshots, holdings, activities):
     """Return a series' total through `date` and its first day, counted day by day in Python from the facts alone."""
     if series.metric == "transaction_count":
-        return sum(one.member_id == member.pk and one.kind == "card" and one.occurred_on <= date for one in activities), False
+        return sum(
+            one.member_id == member.pk and one.kind == "card" and one.occurred_on <= date for one in activities
+        ), False
     if series.metric == "products_held":
         held = {holding.external_id: holding for holding in holdings if holding.member_id == member.pk}.values()
         return sum(one.opened_on <= date and (one.closed_on is None or one.closed_on > date) for one in held), False

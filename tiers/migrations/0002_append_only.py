@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-WRITTEN_ONCE = ('tiers_decision', 'tiers_rulebook', 'tiers_tierterms', 'tiers_condition')
+WRITTEN_ONCE = ("tiers_decision", "tiers_rulebook", "tiers_tierterms", "tiers_condition")
 
 FORWARD = "".join(
     f"""
@@ -18,6 +18,6 @@ REVERSE = "".join(
 
 
 class Migration(migrations.Migration):
-    dependencies = [('tiers', '0001_initial'), ('audit', '0002_append_only')]
+    dependencies = [("tiers", "0001_initial"), ("audit", "0002_append_only")]
 
     operations = [migrations.RunSQL(FORWARD, REVERSE)]

@@ -1,0 +1,186 @@
+"""Explaining: the figures beside their minima, what is missing, and the same in words."""
+
+import datetime
+
+import pytest
+from django.utils.translation import override
+
+from foundation.actors import Actor
+from tests.factories import BankFactory, ConditionFactory, MemberFactory, RuleBookFactory, SeriesFactory
+from tiers import reviewing
+from tiers.describing import describe
+from tiers.explaining import explain, tell
+from tiers.models import Decision, RunningTotal, TierTerms
+
+pytestmark = pytest.mark.django_db
+MARCH_31 = datetime.date(2026, 3, 31)
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def book():
+    """Silver for ¥2,000 on average or 500 growth points; gold for ¥5,000 and 2 products, kept with ¥4,000."""
+    BankFactory()
+    book = RuleBookFactory()
+    assets, growth, products = SeriesFactory(), SeriesFactory(growth=True), SeriesFactory(metric="products_held")
+    silver, gold = book.programme.tiers.filter(rank__gt=0).order_by("rank")
+    average = {"rule_book": book, "series": assets, "window": "days", "window_length": 90}
+    ConditionFactory(**average, tier=silver, group=1, enter_minimum=200_000)
+    ConditionFactory(
+        rule_book=book, tier=silver, group=2, series=growth, window="months", window_length=12, enter_minimum=500
+    )
+    ConditionFactory(**average, tier=gold, enter_minimum=500_000, keep_minimum=400_000)
+    ConditionFactory(rule_book=book, tier=gold, series=products, enter_minimum=2)
+    TierTerms.objects.create(rule_book=book, tier=gold, multiplier="1.5")
+    return book
+
+
+def hold(book, *, assets_minor, growth=0, products=0, day=MARCH_31):
+    """Make a member with an even balance, points and products."""
+    member = MemberFactory()
+    RunningTotal.objects.create(
+        member_id=member.pk, series_id=SeriesFactory().pk, day=day, first_day=day, level=assets_minor, total=0
+    )
+    for series, count in ((SeriesFactory(growth=True), growth), (SeriesFactory(metric="products_held"), products)):
+        RunningTotal.objects.create(member_id=member.pk, series_id=series.pk, day=day, first_day=day, total=count)
+    return member
+
+
+def review(as_of):
+    reviewing.review(as_of=as_of, first_member=1, last_member=2**63 - 1, run=None, actor=Actor.job("close_day"))
+
+
+def test_the_next_tier_shows_each_figure_beside_its_minimum_and_the_nearest_way(book):
+    member = hold(book, assets_minor=150_000, growth=499)
+
+    explanation = explain(member=member, programme=book.programme, as_of=MARCH_31)
+
+    assert (explanation.tier.code, explanation.next_tier.code, explanation.satisfied.code) == (
+        "standard",
+        "silver",
+        "standard",
+    )
+    figures = [
+        [(one.value_shown, one.minimum_shown, one.met, one.gap_shown, one.percent) for one in group.measured]
+        for group in explanation.rising
+    ]
+    assert figures == [
+        [("¥1,500.00", "¥2,000.00", False, "¥500.00 more in average daily assets", 75)],
+        [("499", "500", False, "1 more growth point", 99)],
+    ]
+    assert explanation.nearest is explanation.rising[1]
+    assert explanation.sentences == [
+        "Standard, as everybody who satisfies no higher tier.",
+        "Missing for Silver: 1 more growth point.",
+    ]
+
+
+def test_the_present_tier_is_told_from_its_decision(book):
+    member = hold(book, assets_minor=428_000)
+    review(MARCH_31)
+
+    explanation = explain(member=member, programme=book.programme, as_of=MARCH_31 + DAY)
+
+    assert explanation.sentences == [
+        "Silver since 31 March 2026, up from Standard, because of "
+        "average daily assets of ¥4,280.00 in the last 90 days (¥2,000.00 or more are asked).",
+        "Missing for Gold: ¥720.00 more in average daily assets and 2 more products.",
+    ]
+    assert [[one.met for one in group.measured] for group in explanation.keeping] == [[True], [False]]
+    assert explain(member=member, programme=book.programme, as_of=MARCH_31 - DAY).tier.code == "standard"
+
+
+def test_at_the_top_nothing_is_missing(book):
+    member = hold(book, assets_minor=500_000, products=2)
+    review(MARCH_31)
+
+    explanation = explain(member=member, programme=book.programme, as_of=MARCH_31)
+
+    assert (explanation.tier.code, explanation.next_tier, explanation.nearest) == ("gold", None, None)
+    assert explanation.outlook == ["There is no higher tier."]
+    assert explanation.sentences[0].endswith(
+        "because of average daily assets of ¥5,000.00 in the last 90 days (¥5,000.00 or more are asked)"
+        " and 2 products held (2 or more are asked)."
+    )
+
+
+def test_a_downgrade_names_what_the_lost_tier_lacked(book):
+    member = hold(book, assets_minor=500_000, products=2)
+    review(MARCH_31)
+    RunningTotal.objects.filter(member_id=member.pk, total=2).update(total=1)
+
+    review(MARCH_31 + DAY)
+
+    down = Decision.objects.get(member=member, outcome="downgraded")
+    assert (
+        tell(down) == "Silver since 1 April 2026, down from Gold, because of only 1 product held (2 or more are asked)."
+    )
+
+
+def test_before_the_review_the_explanation_says_what_it_will_give(book):
+    member = hold(book, assets_minor=500_000, products=2)
+
+    explanation = explain(member=member, programme=book.programme, as_of=MARCH_31)
+
+    assert explanation.satisfied.code == "gold"
+    assert explanation.outlook == ["All that Gold asks is met; the next review gives it."]
+
+
+def test_the_gap_is_enough_and_no_more(book):
+    """A third of a cent is missing on average: a gap of one cent fills it."""
+    member = MemberFactory()
+    RunningTotal.objects.create(
+        member_id=member.pk,
+        series_id=SeriesFactory().pk,
+        day=MARCH_31 - 2 * DAY,
+        first_day=MARCH_31 - 2 * DAY,
+        level=200_000,
+        total=-1,
+    )
+
+    (measured,) = explain(member=member, programme=book.programme, as_of=MARCH_31).rising[0].measured
+
+    assert (measured.value.total, measured.value.days, measured.gap, measured.value_shown) == (
+        599_999,
+        3,
+        1,
+        "¥2,000.00",
+    )
+    assert (measured.met, measured.percent) == (False, 99)
+
+
+def test_a_rule_book_is_described_from_its_rules(book):
+    description = describe(book)
+
+    assert [(one.tier.code, one.entering, one.keeping, f"{one.multiplier:f}") for one in description.tiers] == [
+        ("standard", "everybody else", "", "1"),
+        (
+            "silver",
+            "average daily assets of at least ¥2,000.00 in the last 90 days, or at least 500 growth points in the last 12 months",
+            "",
+            "1",
+        ),
+        (
+            "gold",
+            "average daily assets of at least ¥5,000.00 in the last 90 days and at least 2 products held",
+            "average daily assets of at least ¥4,000.00 in the last 90 days and at least 2 products held",
+            "1.500",
+        ),
+    ]
+    assert description.validity == "Each review decides afresh."
+    assert description.counting[0] == (
+        "Average daily assets are the mean of the end-of-day balances of deposit, wealth and insurance accounts; "
+        "other accounts don't count."
+    )
+
+
+def test_an_explanation_takes_few_statements(book, django_assert_max_num_queries):
+    member = hold(book, assets_minor=428_000)
+    review(MARCH_31)
+
+    with override("zh-hans"), django_assert_max_num_queries(12):
+        assert explain(member=member, programme=book.programme, as_of=MARCH_31).sentences
+
+
+def test_no_rule_book_in_force_explains_nothing(book):
+    assert explain(member=MemberFactory(), programme=book.programme, as_of=datetime.date(2019, 12, 31)) is None
