@@ -197,6 +197,7 @@ def _expression(table: Table, key: str) -> Expression:
             )
         case _:
             inner.complain("", "is an expression: a column's name, or one of column, constant, look_up, when")
+            return expression
     inner.finish()
     return expression
 
@@ -223,6 +224,7 @@ def _test(table: Table, *, complete: bool) -> Test:
             values = table.verbatims(kinds[0], longest=80)
         case _:
             table.complain("", "is a test: one of is, in, not_in beside column")
+            return Test("", frozenset())
     if complete:
         table.finish()
     return Test(column, frozenset(values), among=kinds != ["not_in"])

@@ -17,7 +17,7 @@ HIGHEST_GRADE = 1000
 
 # Why a report is refused: the field at fault and a sentence for people, by the stable code for programs.
 REASONS: dict[str, tuple[str, str | Promise]] = of_members.REASONS | {
-    "invalid_source": ("source", _("The source is missing, too long, or holds a control character.")),
+    "invalid_source": ("source", _("The source is missing, too long, or holds a control character or a slash.")),
     "invalid_external_id": ("external_id", _("The external id is missing, too long, or holds a control character.")),
     "invalid_kind": ("kind", _("The kind is missing, too long, or holds a control character.")),
     "invalid_direction": ("direction", _("The direction is neither debit, credit nor empty.")),
@@ -83,7 +83,7 @@ class SnapshotReport:
 
     def fault(self) -> str:
         """Return the code of what is wrong in itself, "" for nothing."""
-        if not well_written(self.source, most=40):
+        if not _names_source(self.source):
             return "invalid_source"
         if not well_written(self.account_number, most=40):
             return "unknown_account"
@@ -126,7 +126,7 @@ class CreditGradeReport:
 
     def fault(self) -> str:
         """Return the code of what is wrong in itself, "" for nothing."""
-        if not well_written(self.source, most=40):
+        if not _names_source(self.source):
             return "invalid_source"
         if not well_written(self.member_number, most=20):
             return "unknown_member"
@@ -135,8 +135,12 @@ class CreditGradeReport:
         return "" if 0 <= self.grade <= HIGHEST_GRADE else "invalid_grade"
 
 
+def _names_source(code: str) -> bool:
+    return well_written(code, most=40) and "/" not in code
+
+
 def _fault_of_id(report: ActivityReport | HoldingReport) -> str:
-    if not well_written(report.source, most=40):
+    if not _names_source(report.source):
         return "invalid_source"
     return "" if well_written(report.external_id, most=80) else "invalid_external_id"
 

@@ -24,7 +24,8 @@ from foundation.audit.recording import record
 from foundation.transactions import in_transaction
 from members import enrolling
 
-BATCH = 10_000
+# Some 200 MB at the peak, whatever the file's length.
+BATCH = 5_000
 TAKEN = {"recorded", "duplicate", "superseded", "enrolled", "updated", "unchanged", "opened", "closed"}
 
 

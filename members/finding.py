@@ -4,6 +4,7 @@ import re
 
 from django.db.models import Q
 
+from foundation.masking import normal_name
 from members.models import MemberQuerySet, Person
 from members.sealing import hash_of
 
@@ -17,7 +18,7 @@ def find(text: str, *, visible: MemberQuerySet) -> MemberQuerySet:
 
     It may be a member number, phone, national id, full name, pinyin initials, or surname and last four figures of the phone.
     """
-    text = text.strip()[:200]
+    text = normal_name(text)[:200]
     known = Q(pk__in=[])
     for column, kind in BY_HASH.items():
         # The figures of a member number are not a phone.
@@ -27,7 +28,5 @@ def find(text: str, *, visible: MemberQuerySet) -> MemberQuerySet:
         known |= Q(surname_hash=hashed, masked_phone__endswith=parts["last_four"])
     people = Person.objects.filter(known).values_list("member_id", flat=True)
     # A union, so that each side takes its own index.
-    numbered = visible.model.objects.filter(number__in={text, text.upper()} if "\0" not in text else []).values_list(
-        "pk", flat=True
-    )
+    numbered = visible.model.objects.filter(number__in={text, text.upper()}).values_list("pk", flat=True)
     return visible.filter(pk__in=numbered.union(people))

@@ -20,7 +20,7 @@ REASONS: dict[str, tuple[str, str | Promise]] = {
     "invalid_joined_on": ("joined_on", _("The date is missing or lies before 1900 or after 2199.")),
     "invalid_full_name": ("full_name", _("The name is longer than 80 characters.")),
     "invalid_personal_data": (
-        "phone",
+        "",
         _("A part of the personal data is longer than 100 characters or not one of the values it can have."),
     ),
     "invalid_birth_date": ("birth_date", _("The date of birth lies before 1900 or after 2199.")),
@@ -29,7 +29,7 @@ REASONS: dict[str, tuple[str, str | Promise]] = {
     "invalid_closed_on": ("closed_on", _("The closing date lies before the opening date or after 2199.")),
     "unknown_branch": ("branch_code", _("No branch has this code.")),
     "unknown_member": ("member_number", _("No member has this number.")),
-    "conflict": ("number", _("This was reported before with other content.")),
+    "conflict": ("", _("This was reported before with other content.")),
     "account_closed": ("closed_on", _("The account is closed already.")),
 }
 

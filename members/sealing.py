@@ -41,10 +41,13 @@ class PersonalData:
     gender: str = ""
 
 
+PARTS = tuple(field.name for field in dataclasses.fields(PersonalData))
+
+
 def seal_person(member_id: int, data: PersonalData) -> Person:
     """Return the unsaved Person of `data`: sealed under a new key, with masks and hashes."""
     key = secrets.token_bytes(32)
-    document = {name: str(value) for name, value in dataclasses.asdict(data).items() if value}
+    document = {part: str(value) for part in PARTS if (value := getattr(data, part))}
     name = normal_name(data.full_name)
     initials = pinyin_initials(name, data.pinyin)
     return Person(

@@ -1,0 +1,177 @@
+"""The intake command: what it takes, what it refuses, and what it answers."""
+
+import csv
+import datetime
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from activity.models import Activity, Intake
+from activity.opening import open_files
+from activity.reading_profile import read_profile
+from activity.sifting import Sieve
+from activity.taking_in import Delivery, Tally, take
+from foundation import transactions
+from foundation.actors import Actor
+from foundation.audit.models import AuditEvent
+from tests.factories import AccountFactory, BankFactory, MemberFactory
+
+PROFILE = """
+name = "Cards"
+source = "cards"
+
+[files.activities]
+glob = "*.csv"
+
+[[load]]
+target = "activities"
+file = "activities"
+
+[load.fields]
+external_id = "id"
+account_number = "account"
+occurred_at = "at"
+direction = { constant = "debit" }
+kind = { constant = "card_spend" }
+amount = "amount"
+"""
+HEADER = "id,account,at,amount"
+GOOD = ["t1,A1,2026-02-27 12:00,10.00", "t2,A1,2026-02-27 12:01,20.00", "t3,A2,2026-02-28,0.05"]
+
+
+@pytest.fixture
+def bank(committed):
+    """Wang with account A1, Li with A2."""
+    BankFactory()
+    AccountFactory(member=MemberFactory(number="WANG"), number="A1")
+    AccountFactory(member=MemberFactory(number="LI"), number="A2")
+
+
+@pytest.fixture
+def intake(tmp_path):
+    """Run the command over lines; return exit code, JSON answer, and the rows of the error file."""
+    (tmp_path / "profile.toml").write_text(PROFILE, encoding="utf-8")
+    errors = tmp_path / "errors.txt"
+
+    def run(lines, *arguments, header=HEADER):
+        (tmp_path / "cards.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+        answer = StringIO()
+        try:
+            call_command(
+                "intake", "--profile", str(tmp_path / "profile.toml"), str(tmp_path / "cards.csv"), "--json",
+                "--errors", str(errors), *arguments, stdout=answer,
+            )  # fmt: skip
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        with errors.open(encoding="utf-8", newline="") as stream:
+            return code, json.loads(answer.getvalue()), list(csv.DictReader(stream))
+
+    return run
+
+
+def test_good_rows_come_in_and_again_change_nothing(bank, intake):
+    first = intake(GOOD)
+    again = intake(GOOD)
+
+    assert (first[0], first[1]["targets"], first[2]) == (0, {"activities": {"recorded": 3}}, [])
+    assert (again[0], again[1]["targets"], again[2]) == (0, {"activities": {"duplicate": 3}}, [])
+    assert Activity.objects.count() == 3
+    assert Intake.objects.order_by("pk").values_list("profile", "source__code", "counts")[0] == (
+        "Cards", "cards", {"activities": {"recorded": 3}}
+    )  # fmt: skip
+    assert AuditEvent.objects.filter(verb="activity.intake", system="intake").count() == 2
+
+
+def test_bad_rows_are_reported_and_the_good_ones_taken(bank, intake):
+    bad = ["t4,A9,2026-02-27,1.00", "t5,A1,yesterday,1.00", "t1,A1,2026-02-27 12:00,99.00", "t6,A1"]
+
+    code, answer, errors = intake([GOOD[0], *bad, *GOOD[1:]])
+
+    assert code == 3
+    assert answer["refused"] == 4
+    assert answer["targets"]["activities"] == {
+        "conflict": 1, "recorded": 3, "unknown_account": 1, "unreadable_time": 1, "wrong_column_count": 1
+    }  # fmt: skip
+    assert sorted((error["line"], error["field"], error["reason"]) for error in errors) == [
+        ("3", "account_number", "unknown_account"),
+        ("4", "occurred_at", "unreadable_time"),
+        ("5", "", "conflict"),
+        ("6", "", "wrong_column_count"),
+    ]
+    by_line = {error["line"]: error for error in errors}
+    assert json.loads(by_line["3"]["row"]) == ["t4", "A9", "2026-02-27", "1.00"]
+    assert by_line["3"]["sentence"] == "The member has no account of this number."
+    assert by_line["3"]["file"] == "cards.csv"
+
+
+def test_a_dry_run_counts_alike_and_keeps_nothing(bank, intake):
+    code, answer, errors = intake([*GOOD, "t4,A9,2026-02-27,1.00"], "--dry-run")
+
+    assert (code, answer["dry_run"], len(errors)) == (3, True, 1)
+    assert answer["targets"] == {"activities": {"recorded": 3, "unknown_account": 1}}
+    assert (Activity.objects.count(), Intake.objects.count(), AuditEvent.objects.count()) == (0, 0, 0)
+
+
+def test_a_malformed_envelope_refuses_the_file_whole(bank, intake):
+    with pytest.raises(CommandError, match="it lacks the columns amount") as refused:
+        intake(GOOD, header="id,account,at,total")
+
+    assert refused.value.returncode == 1
+    assert (Activity.objects.count(), Intake.objects.count()) == (0, 0)
+
+
+def test_an_invalid_profile_is_refused_with_all_its_complaints(tmp_path):
+    (tmp_path / "profile.toml").write_text('source = ""\ncolour = "red"\n')
+
+    with pytest.raises(CommandError) as refused:
+        call_command("intake", "--profile", str(tmp_path / "profile.toml"), str(tmp_path))
+
+    assert refused.value.returncode == 2
+    assert [line.split(":")[0].strip() for line in str(refused.value).splitlines()[1:]] == [
+        "source",
+        "name",
+        "colour",
+        "load",
+    ]
+
+
+def test_an_intake_that_was_killed_goes_on_where_it_stood(bank, intake, tmp_path):
+    lines = [f"k{index},A1,2026-02-27,1.00" for index in range(7_000)]
+    intake([])
+    (tmp_path / "cards.csv").write_text("\n".join([HEADER, *lines]) + "\n")
+    profile = read_profile(PROFILE)
+    with Sieve() as sieve:
+        delivery = Delivery(
+            profile=profile, files=open_files(profile, [tmp_path / "cards.csv"]), sieve=sieve, tally=Tally()
+        )
+        first = next(delivery.batches())
+        transactions.commit(take, batch=first, at=datetime.datetime.now(datetime.UTC), actor=Actor.job("intake"))
+
+    code, answer, _errors = intake(lines)
+
+    assert (code, answer["targets"]) == (0, {"activities": {"duplicate": 5_000, "recorded": 2_000}})
+
+
+def test_of_a_hundred_thousand_rows_37_are_bad_and_come_in_when_mended(bank, intake):
+    lines = [f"n{index},A{1 + index % 2},2026-02-{1 + index % 27:02},{index % 9000 + 1}.50" for index in range(100_000)]
+    bad = range(1_234, 100_000, 2_700)
+    breaking = (
+        lambda row: row + ",surplus",
+        lambda row: row.replace(",A", ",Z"),
+        lambda row: row.replace("-02-", "-13-"),
+    )
+    broken = list(lines)
+    for turn, index in enumerate(bad):
+        broken[index] = breaking[turn % 3](broken[index])
+
+    code, answer, errors = intake(broken)
+    mended = intake([lines[index] for index in bad])
+
+    assert len(bad) == 37
+    assert (code, answer["refused"], answer["targets"]["activities"]["recorded"]) == (3, 37, 99_963)
+    assert sorted(int(error["line"]) for error in errors) == [index + 2 for index in bad]
+    assert (mended[0], mended[1]["targets"]) == (0, {"activities": {"recorded": 37}})
+    assert Activity.objects.count() == 100_000
