@@ -19,6 +19,10 @@ class Source(models.Model):
     class Meta:
         verbose_name = _("source")
         verbose_name_plural = _("sources")
+        constraints = [
+            # An entry's cause is activity/SOURCE/EXTERNAL ID: a slash in the source would let two activities have one cause.
+            models.CheckConstraint(condition=~Q(code__contains="/"), name="source_code_without_slash")
+        ]
 
     def __str__(self) -> str:
         return self.code

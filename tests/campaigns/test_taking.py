@@ -4,7 +4,7 @@ import datetime
 import random
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +23,7 @@ from tests.factories import (
     MemberFactory,
     PointCurrencyFactory,
     RuleBookFactory,
+    SourceFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +113,14 @@ def test_each_report_has_its_own_answer(wang):
         ("recorded", {"points": 240, "growth": 120}),
     ]
     assert Activity.objects.filter(earned_at_once=True).count() == 3
+
+
+def test_two_activities_never_have_one_cause(wang):
+    reports = [report("b/1", source="a"), report("1", source="a/b")]
+
+    assert [answer.outcome for answer in take(reports, actor=ACTOR)] == ["recorded", "invalid_source"]
+    with pytest.raises(IntegrityError, match="source_code_without_slash"):
+        SourceFactory(code="a/b")
 
 
 def test_a_batch_without_a_good_report_writes_nothing(wang):
