@@ -6,7 +6,7 @@ import sys
 
 if os.name != "posix":
     sys.exit("Linux or macOS is needed; on Windows use WSL, or docker-compose.yml.")
-if sys.version_info < (3, 11):  # noqa: UP036 what follows does not even parse there, and we say why instead
+if sys.version_info < (3, 11):  # noqa: UP036 what follows would fail there with a riddle
     sys.exit("Python 3.11 or newer is needed; this is {}.{}.".format(*sys.version_info[:2]))
 
 from membership_site.local import installing, running

@@ -70,9 +70,7 @@ def shots(arguments: list[str]) -> int:
     facts = Demo().announced()
     if not facts or "site" not in facts:
         sys.exit("The pages are photographed in a running demo: start `make demo` first.")
-    return Supervisor().run(
-        [PYTHON, "-m", "bench.shots", facts["site"], *arguments], environment=os.environ | facts["environment"]
-    )
+    return Supervisor().run([PYTHON, "-m", "bench.shots", facts["site"], *arguments], environment=facts["environment"])
 
 
 def test(arguments: list[str]) -> int:
@@ -93,6 +91,8 @@ GATES = {
 
 def lint(arguments: list[str]) -> int:
     """Run every gate that is no test, or those named, each even after another failed."""
+    if unknown := set(arguments) - GATES.keys():
+        sys.exit(f"No gate {', '.join(unknown)}; there are: {', '.join(GATES)}.")
     failed = []
     with test_servers() as (supervisor, environment):
         for name in arguments or GATES:
@@ -106,8 +106,7 @@ def lint(arguments: list[str]) -> int:
 def servers(arguments: list[str]) -> int:
     """Run test servers until Ctrl-C; `--env FILE` writes what a shell needs to reach them."""
     with test_servers() as (supervisor, environment):
-        ours = {name: value for name, value in environment.items() if os.environ.get(name) != value}
-        text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in ours.items())
+        text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in environment.items())
         if arguments[:1] == ["--env"]:
             write_private(Path(arguments[1]), text)
             say(f"servers answer; in a shell: set -a && . {arguments[1]} && set +a")

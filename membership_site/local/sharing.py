@@ -10,7 +10,7 @@ from typing import IO
 
 from membership_site.local.locking import announce, lock, read_announced
 from membership_site.local.serving import Servers, forget, read_secrets
-from membership_site.local.supervising import Supervisor
+from membership_site.local.supervising import Supervisor, say
 
 LOCAL = Path(__file__).resolve().parents[2] / ".local"
 URLS = ("DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL")
@@ -31,10 +31,14 @@ class Demo:
     @contextmanager
     def run(self, *, command: str) -> Iterator[tuple[Supervisor, dict[str, str], IO]]:
         """Run the servers, after a shorter command that runs them now; refuses where `command` does already."""
+        waiting = False
         while not (held := lock(self.holder, wait=False)):
             facts = self.announced()
             if facts and facts["command"] == command:
                 sys.exit(f"The {command} of this checkout runs already: {facts.get('site', 'it is still starting')}")
+            if facts and not waiting:
+                say(f"waiting for `{facts['command']}` (process {facts['pid']}) to be done with the servers")
+                waiting = True
             time.sleep(0.2)
         announce(held, {})
         with held, _started(self.place, site_env="local") as (supervisor, environment):
@@ -55,7 +59,7 @@ class Demo:
         while not (held := lock(self.holder, wait=False)):
             if facts := self.announced():
                 with using:
-                    yield Supervisor(), os.environ | facts["environment"], False
+                    yield Supervisor(), facts["environment"], False
                 return
             time.sleep(0.2)
         announce(held, {})
@@ -95,15 +99,19 @@ def urls_given() -> bool:
 
 @contextmanager
 def _started(place: Path, *, site_env: str) -> Iterator[tuple[Supervisor, dict[str, str]]]:
-    """Run the servers whose data lie in `place`, unless the environment names some; give what the site needs."""
+    """Run the servers whose data lie in `place`, unless the environment names some.
+
+    Gives the variables that the site needs beside those of our own environment.
+    """
     place.mkdir(parents=True, exist_ok=True)
     keys = {name: value for name, value in read_secrets(place).items() if name.isupper()}
     if urls_given():
-        yield Supervisor(), {"SITE_ENV": site_env, **keys, **os.environ}
+        needed = {"SITE_ENV": site_env, **keys}
+        yield Supervisor(), {name: value for name, value in needed.items() if name not in os.environ}
         return
     supervisor, servers = Supervisor(), Servers(place, forgetful=site_env == "test")
     try:
         servers.start(supervisor)
-        yield supervisor, {**os.environ, "SITE_ENV": site_env, **keys, **servers.environment}
+        yield supervisor, {"SITE_ENV": site_env, **keys, **servers.environment}
     finally:
         supervisor.stop()

@@ -53,7 +53,7 @@ class Child:
     log: Path
     ask: int = signal.SIGTERM  # ends it in good order
     orphaned: int = signal.SIGTERM  # what the kernel sends it when we are gone
-    environment: dict[str, str] | None = None
+    environment: dict[str, str] = field(default_factory=dict)  # beside our own
     before: Callable[[], None] | None = None
     spawn: dict = field(default_factory=dict)  # user, group, cwd
     feed: bytes = b""  # written to its stdin, where passwords don't show in `ps`
@@ -72,7 +72,7 @@ class Child:
                 stdin=subprocess.PIPE if self.feed else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self.environment,
+                env=os.environ | self.environment,
                 start_new_session=True,
                 pass_fds=[held.fileno()],
                 preexec_fn=bound_to_us(self.orphaned, self.before) if self.bound else self.before,
@@ -144,11 +144,11 @@ class Supervisor:
     def run(self, command: list[str], *, environment: dict[str, str], **options: object) -> int:
         """Run a command in the foreground while tending the children; return its exit code.
 
-        It shares our terminal and process group, so Ctrl-C reaches it directly; we let it finish its own ending.
+        `environment` comes beside our own. The command shares our terminal and process group, so Ctrl-C reaches it
+        directly; we let it finish its own ending.
         """
-        process = subprocess.Popen(
-            command, env=environment, preexec_fn=bound_to_us(signal.SIGTERM) if BINDING else None, **options
-        )
+        bind = bound_to_us(signal.SIGTERM) if BINDING else None
+        process = subprocess.Popen(command, env=os.environ | environment, preexec_fn=bind, **options)
         try:
             while True:
                 try:
