@@ -7,6 +7,7 @@ max(occurred_on, first open business date on arrival); the close of D takes exac
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -49,7 +50,7 @@ class Activity(models.Model):
     occurred_at = models.DateTimeField(_("occurred at"))
     occurred_on = models.DateField(_("occurred on"))
     booked_on = models.DateField(_("booked on"))
-    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
     channel = models.CharField(_("channel"), max_length=40, blank=True)
     merchant_category = models.CharField(_("merchant category"), max_length=40, blank=True)
     product = models.CharField(_("product"), max_length=40, blank=True)
@@ -102,7 +103,7 @@ class BalanceSnapshot(models.Model):
     amount_minor = models.BigIntegerField(_("amount"))
     booked_on = models.DateField(_("booked on"))
     source_id = models.SmallIntegerField(_("source"))
-    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
 
     class Meta:
         verbose_name = _("balance snapshot")
@@ -126,7 +127,7 @@ class Holding(models.Model):
     opened_on = models.DateField(_("opened on"))
     closed_on = models.DateField(_("closed on"), null=True)
     booked_on = models.DateField(_("booked on"))
-    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
 
     class Meta:
         verbose_name = _("holding")
@@ -149,7 +150,7 @@ class GradeReport(models.Model):
     grade = models.SmallIntegerField(_("credit grade"))
     booked_on = models.DateField(_("booked on"))
     source_id = models.SmallIntegerField(_("source"))
-    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
 
     class Meta:
         verbose_name = _("grade report")

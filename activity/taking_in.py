@@ -77,7 +77,7 @@ class Tally:
         self.counts[target][code] += 1
         entry = (file.path.name, line, field or standing_field, code, sentence)
         if len(self.first) < 10:
-            self.first.append("%s:%s: %s: %s %s" % entry)
+            self.first.append(": ".join(map(str, entry)))
         if self._errors:
             self._errors.writerow((*entry, json.dumps(row, ensure_ascii=False)))
 

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import re
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -90,7 +91,7 @@ class MemberReport:
             return "invalid_birth_date"
         return ""
 
-    def personal(self) -> dict[str, object]:
+    def personal(self) -> dict[str, Any]:
         """Return the parts of the personal data that are reported, in one form."""
         parts = ("full_name", "pinyin", "phone", "national_id", "email", "birth_date", "gender")
         reported = {part: value for part in parts if (value := getattr(self, part)) is not None}
