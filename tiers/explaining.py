@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from django.utils.formats import date_format
@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from members.models import Member
 from tiers import standings
-from tiers.compiling import Ladder, Measure, Value, evaluate, ladders_in_force, load, values_of
+from tiers.compiling import Ladder, Measure, Value, evaluate, load, values_of
 from tiers.describing import Words, both, counting
 from tiers.models import Condition, Decision, Programme, RuleBook, Tier
 
@@ -83,6 +83,7 @@ class Explanation:
     reason: str
     outlook: list[str]
     counting: list[str]
+    history: list[str]
 
     @property
     def nearest(self) -> Group | None:
@@ -95,17 +96,27 @@ class Explanation:
         return [self.reason, *self.outlook]
 
 
-def explain(*, member: Member, programme: Programme, as_of: datetime.date) -> Explanation | None:
+def explain(
+    *,
+    member: Member,
+    programme: Programme,
+    as_of: datetime.date,
+    stood: standings.Stood | None = None,
+    words: Words | None = None,
+    history: Sequence[Decision] = (),
+) -> Explanation | None:
     """Explain the member's tier in a programme as of a date in the reader's language; None where no rule book was in force.
 
-    Figures are measured now, facts included that were booked later; the decision keeps those that it was made on. Ten
-    statements or fewer.
+    Figures are measured now, facts included that were booked later; the decision keeps those that it was made on. `history` are
+    decisions of the programme to be told too. Eight statements or fewer; four where `stood` and `words` are at hand already.
     """
-    ladder = next(iter(ladders_in_force(as_of=as_of, programme_id=programme.pk)), None)
+    books = load(programme.rule_books.order_by("-in_force_from").select_related("programme"))
+    ladder = next((one for one in books if one.rule_book.in_force_from <= as_of), None)
     if ladder is None or not ladder.tiers:
         return None
-    stood = next(one for one in standings.at(member_id=member.pk, day=as_of) if one.programme == programme)
-    words = Words()
+    ladders = {one.rule_book.pk: one for one in books}
+    stood = stood or next(one for one in standings.at(member_id=member.pk, day=as_of) if one.programme == programme)
+    words = words or Words()
     values, satisfied = evaluate(ladder=ladder, member_id=member.pk, as_of=as_of, present=stood.tier)
     place = ladder.tiers.index(stood.tier)
     next_tier = ladder.tiers[place + 1] if place + 1 < len(ladder.tiers) else None
@@ -122,11 +133,12 @@ def explain(*, member: Member, programme: Programme, as_of: datetime.date) -> Ex
         decision=stood.decision,
         keeping=keeping,
         rising=rising,
-        reason=tell_each([stood.decision])[0]
+        reason=_told(stood.decision, ladders[stood.decision.rule_book_id], words)
         if stood.decision
         else _("%(tier)s, as everybody who satisfies no higher tier.") % {"tier": stood.tier},
         outlook=_outlook(stood, next_tier, satisfied, keeping, rising),
         counting=counting(ladder),
+        history=[_told(decision, ladders[decision.rule_book_id], words) for decision in history],
     )
 
 
