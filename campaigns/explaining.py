@@ -56,10 +56,11 @@ def _reason(entry: Entry, version: EarningRuleVersion, tiers: dict[tuple[str, st
     if "multiplier" in figures:
         tier = tiers[figures["programme"], figures["tier"]]
         factors.append(f"{translated(tier.names)} ×{figures['multiplier']}")
-    uncapped = figures.get("uncapped", entry.points)
+    uncapped = number(figures.get("uncapped", entry.points))
+    each = _("%(points)s for each activity") % {"points": uncapped}
     return Reason(
         version=version,
         rule=translated(version.rule.names),
-        working=f"{' × '.join(factors)} = {number(uncapped)}",
+        working=f"{' × '.join(factors)} = {uncapped}" if len(factors) > 1 else each,
         note=_("At most %(cap)s per activity.") % {"cap": number(figures["cap"])} if "cap" in figures else "",
     )

@@ -43,6 +43,12 @@ def wang():
         ({"multiplies_reward": False}, {"amount_minor": 1_234_56}, "¥1,234.56 × 1 = 1,234", ""),
         ({"per": "activity", "reward_rate": 5}, {"amount_minor": None}, "5 × Gold ×2 = 10", ""),
         (
+            {"per": "activity", "reward_rate": 5, "multiplies_reward": False},
+            {"amount_minor": None},
+            "5 for each activity",
+            "",
+        ),
+        (
             {"cap_per_activity": 150},
             {"amount_minor": 100_00},
             "¥100.00 × 1 × Gold ×2 = 200",
