@@ -5,6 +5,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from campaigns.models import EarningRuleVersion
 from foundation.jobs.models import Bank
@@ -29,7 +30,7 @@ def describe(version: EarningRuleVersion) -> list[str]:
 
 def example_of(version: EarningRuleVersion, *, amount_minor: int) -> dict[str, int]:
     """Return the points, by currency code, that an amount earns without a tier's multiplier."""
-    cap = version.cap_per_activity or 10**12
+    cap = Decimal(version.cap_per_activity or 10**12)
     return {
         currency.code: int(min((rate * amount_minor / 100).to_integral_value(ROUND_DOWN), cap))
         for currency, rate, _multiplied in _currencies(version)
@@ -71,9 +72,7 @@ def _taken(version: EarningRuleVersion, currency: str) -> list[str]:
 
 def _given(version: EarningRuleVersion, currency: str) -> list[str]:
     """Say what a unit earns and, where that is money, give an example."""
-    given = _join(
-        f"{number(_trimmed(rate))} {translated(of.names)}" for of, rate, _multiplied in _currencies(version)
-    )
+    given = _join(f"{number(_trimmed(rate))} {translated(of.names)}" for of, rate, _multiplied in _currencies(version))
     if version.per == EarningRuleVersion.Per.ACTIVITY:
         return [_("Each activity earns %(points)s.") % {"points": given}]
     amount_minor = max(EXAMPLE_MINOR, version.minimum_amount_minor)
@@ -110,9 +109,18 @@ def _limited(version: EarningRuleVersion) -> list[str]:
     if cap := version.cap_per_activity:
         limits.append(_("One activity earns at most %(cap)s points of a kind.") % {"cap": number(cap)})
     if version.reward_currency and (days := version.pending_days):
-        limits.append(_("The points can be used from %(days)s days after the activity.") % {"days": number(days)})
+        sentence = ngettext(
+            "The points can be used from the day after the activity.",
+            "The points can be used from %(days)s days after the activity.",
+            days,
+        )
+        limits.append(sentence % {"days": number(days)})
     if version.reward_currency and (months := version.reward_currency.expiry_months):
-        sentence = _("Unused points lapse at the end of the month %(months)s months after the activity.")
+        sentence = ngettext(
+            "Unused points lapse at the end of the month after the activity.",
+            "Unused points lapse at the end of the month %(months)s months after the activity.",
+            months,
+        )
         limits.append(sentence % {"months": number(months)})
     return limits
 

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -58,7 +59,7 @@ def take(reports: Sequence[ActivityReport], *, actor: Actor) -> list[TakeAnswer]
     return [TakeAnswer(outcome=outcome, earned=earned.get(place, {})) for place, outcome in enumerate(outcomes)]
 
 
-def _evaluate(activities: str, **parameters: object) -> None:
+def _evaluate(activities: str, **parameters: Any) -> None:
     """Write what the activities of a query (a file of campaigns/sql) earn into the staged postings."""
     sql = statement("campaigns", "evaluate").replace("{activities}", statement("campaigns", activities))
     with connection.cursor() as cursor:

@@ -49,7 +49,7 @@ def why_each(entries: Iterable[Entry]) -> list[Reason | None]:
 
 
 def _reason(entry: Entry, version: EarningRuleVersion, tiers: dict[tuple[str, str], Tier], currency: str) -> Reason:
-    figures: dict[str, Any] = entry.figures
+    figures: dict[str, Any] = entry.figures or {}
     factors = [number(Decimal(figures["rate"]))]
     if figures["per"] == EarningRuleVersion.Per.AMOUNT:
         factors.insert(0, money(figures["amount_minor"], currency=currency))
