@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 
-from foundation.jobs.models import Bank
 from foundation.periods import add_months
 from members.models import Member
 from points import summaries
@@ -32,14 +31,14 @@ class Purse:
         return max(self.expiring.values(), default=0)
 
 
-def read(member: Member, currency: PointCurrency, *, today: datetime.date) -> Purse:
-    """Return the member's points of a currency on `today`, and what lapses within a year."""
+def read(member: Member, currency: PointCurrency, *, today: datetime.date, money: str) -> Purse:
+    """Return the member's points of a currency on `today`, and what lapses within a year; `money` is the bank's currency."""
     balances = summaries.balances(member_ids=[member.pk], today=today)
     balance = balances.get((member.pk, currency.pk), summaries.Balance())
     until = add_months(today, CALENDAR_MONTHS)
     return Purse(
         balance=balance,
         worth_minor=None if currency.worth_minor is None else int(balance.available * currency.worth_minor),
-        money=Bank.objects.get().currency,
+        money=money,
         expiring=summaries.expiring(member_id=member.pk, currency_id=currency.pk, first=today, last=until),
     )

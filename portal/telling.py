@@ -21,25 +21,38 @@ TITLES: dict[int, str | Promise] = {
     Kind.TRANSFER: _("Points transferred"),
 }
 
+# The cause of an expiry names the credit whose points it takes.
+LOT = "lot/"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Told:
     """An entry in words: the rule that gave it, or what else it was; `reason` is None where no rule did.
 
-    `usable_from` is set while its points are pending.
+    `usable_from` is set while its points are pending, `origin` where it took what one earlier entry had left.
     """
 
     title: str
     reason: explaining.Reason | None
     usable_from: datetime.date | None
+    origin: Entry | None
 
 
 def tell(entries: Sequence[Entry], *, today: datetime.date) -> None:
-    """Give each entry of one purse its words, as `entry.told`, in four queries for all of them."""
-    purse = {"member_id": entries[0].member_id, "currency_id": entries[0].currency_id} if entries else {"pk__in": []}
-    numbers = [entry.number for entry in entries]
-    lots = Lot.objects.filter(**purse, number__in=numbers, available_on__gt=today, remaining__gt=0)
-    pending = dict(lots.values_list("number", "available_on"))
+    """Give each entry of one purse its words, as `entry.told`, in five queries for all of them."""
+    if not entries:
+        return
+    purse = {"member_id": entries[0].member_id, "currency_id": entries[0].currency_id}
+    waiting = Lot.objects.filter(**purse, available_on__gt=today, remaining__gt=0)
+    usable = dict(waiting.filter(number__in=[entry.number for entry in entries]).values_list("number", "available_on"))
+    lots = {entry.number: int(entry.cause.removeprefix(LOT)) for entry in entries if entry.cause.startswith(LOT)}
+    origins = (
+        {origin.number: origin for origin in Entry.objects.filter(**purse, number__in=lots.values())} if lots else {}
+    )
     for entry, reason in zip(entries, explaining.why_each(entries), strict=True):
-        title = reason.rule if reason else str(TITLES[entry.kind])
-        entry.told = Told(title=title, reason=reason, usable_from=pending.get(entry.number))
+        entry.told = Told(
+            title=reason.rule if reason else str(TITLES[entry.kind]),
+            reason=reason,
+            usable_from=usable.get(entry.number),
+            origin=origins.get(lots.get(entry.number)),
+        )

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from foundation.access.signing_in import day_of
 from foundation.jobs import fencing
+from foundation.jobs.models import Bank
 from members import sealing
 from members.models import Member
 from points.ledger import NEVER
@@ -47,20 +48,23 @@ def member_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 def home(request: HttpRequest, *, member: Member) -> HttpResponse:
     """Show where the member stands: his tier, his points, what lapses next, what came last."""
     today = day_of(request.user)
+    as_of = fencing.last_closed() or today
     currency = _currency("")
+    words = describing.Words()
+    purse = purses.read(member, currency, today=today, money=words.currency)
     entries = list(history.entries_of(member_id=member.pk, currency_id=currency.pk)[:LATEST])
     telling.tell(entries, today=today)
-    as_of = fencing.last_closed() or today
-    stood = standings.at(member_id=member.pk, day=as_of)
+    main, *others = standings.at(member_id=member.pk, day=as_of) or [None]
     shown = {
         "door": "home",
         "member": member,
         "person": _person(member),
         "currency": currency,
+        "purse": purse,
         "entries": entries,
-        "purse": purses.read(member, currency, today=today),
-        "tier": explaining.explain(member=member, programme=stood[0].programme, as_of=as_of) if stood else None,
-        "others": stood[1:],
+        "tier": main
+        and explaining.explain(member=member, programme=main.programme, as_of=as_of, stood=main, words=words),
+        "others": others,
         "today": today,
         "as_of": as_of,
     }
@@ -79,7 +83,7 @@ def points(request: HttpRequest, *, member: Member, code: str = "") -> HttpRespo
     if request.htmx and after:
         return render(request, "portal/lines.html", shown)
     others = PointCurrency.objects.filter(kind=PointCurrency.Kind.REWARD).exclude(pk=currency.pk).order_by("id")
-    purse = purses.read(member, currency, today=today)
+    purse = purses.read(member, currency, today=today, money=Bank.objects.get().currency)
     return render(
         request, "portal/points.html", shown | {"purse": purse, "others": others, "is_open": "expiring" in request.GET}
     )
@@ -101,14 +105,19 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
 def tier(request: HttpRequest, *, member: Member) -> HttpResponse:
     """Show, for each programme, what holds the tier, what the next one asks, what counts, and how it came about."""
     as_of = fencing.last_closed() or day_of(request.user)
-    stood = standings.at(member_id=member.pk, day=as_of)
-    explained = [explaining.explain(member=member, programme=one.programme, as_of=as_of) for one in stood]
-    tiers = [(tier, describing.describe(tier.rule_book)) for tier in explained if tier]
-    decisions = Decision.objects.filter(member=member, as_of__lte=as_of).order_by("-as_of", "programme_id")
-    decisions = list(decisions.select_related("programme", "from_tier", "to_tier", "rule_book")[:DECISIONS])
-    told = list(zip(decisions, explaining.tell_each(decisions), strict=True))
-    shown = {"door": "tier", "as_of": as_of, "tiers": tiers, "decisions": told}
-    return render(request, "portal/tier.html", shown)
+    words = describing.Words()
+    decisions = Decision.objects.filter(member=member, as_of__lte=as_of).order_by("-as_of")
+    decisions = list(decisions.select_related("from_tier", "to_tier")[:DECISIONS])
+    programmes = []
+    for stood in standings.at(member_id=member.pk, day=as_of):
+        past = [decision for decision in decisions if decision.programme_id == stood.programme.pk]
+        explained = explaining.explain(
+            member=member, programme=stood.programme, as_of=as_of, stood=stood, words=words, history=past
+        )
+        if explained:
+            story = list(zip(past, explained.history, strict=True))
+            programmes.append((explained, describing.describe(explained.rule_book), story))
+    return render(request, "portal/tier.html", {"door": "tier", "as_of": as_of, "programmes": programmes})
 
 
 @member_page
