@@ -1,0 +1,42 @@
+"""Measure, in one run on one cluster, and print one JSON object: `make bench ARGS='online sets nights --rounds 3'`."""
+
+import argparse
+import json
+import os
+import sys
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "membership_site.settings")
+django.setup()
+
+from bench import measuring, nights, online, sets  # noqa: E402  (they read settings)
+
+SUITES = ("online", "sets", "nights")
+
+
+def main() -> None:
+    """Run the suites asked for, all by default; progress goes to stderr, the figures to stdout."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}; all without any")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--lasting", type=float, default=8, help="seconds of each loop")
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--members", type=int, default=5000, help="of the bank whose nights are measured")
+    parser.add_argument("--nights", type=int, default=5)
+    asked = parser.parse_args()
+    if unknown := set(asked.suites) - set(SUITES):
+        parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+    runs = {
+        "online": lambda: online.measure(rounds=asked.rounds, lasting=asked.lasting, seed=asked.seed),
+        "sets": lambda: sets.measure(rounds=asked.rounds),
+        "nights": lambda: nights.measure(members=asked.members, nights=asked.nights, seed=asked.seed),
+    }
+    figures = {"machine": measuring.machine(), "seed": asked.seed, "rounds": asked.rounds}
+    for name in asked.suites or SUITES:
+        print(f"· {name}", file=sys.stderr, flush=True)
+        figures[name] = runs[name]()
+    print(json.dumps(figures, indent=2))
+
+
+main()
