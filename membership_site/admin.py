@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Exists, OuterRef, Prefetch, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from foundation.access import visibility
 from foundation.access.models import Branch
 from foundation.access.signing_in import day_of
+from foundation.jobs.models import BusinessDate
 from foundation.web.browsing import BrowseAdmin, Choice, choose
 from members.models import Member
 from membership_site import member_page
@@ -77,6 +78,10 @@ class MemberAdmin(BrowseAdmin):
 
     def get_queryset(self, request):
         visible = Member.objects.visible_to(request.user, on=day_of(request.user)).select_related("branch", "person")
+        if request.resolver_match.url_name == "members_member_change":
+            # The page's statements are numbered: the last closed date comes with the member.
+            closed = BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).order_by("-date").values("date")[:1]
+            return visible.annotate(last_closed=Subquery(closed))
         held = Standing.objects.filter(tier__rank__gt=0).select_related("tier")
         return visible.prefetch_related(Prefetch("standings", held, to_attr="held"))
 

@@ -13,13 +13,15 @@ from django.utils.translation import gettext_lazy as _
 
 from activity.models import Activity, BalanceSnapshot, Holding, Source
 from campaigns import explaining
-from foundation.jobs.models import Bank
 from foundation.web import paging
 from foundation.web.browsing import past
 from members.models import Account, Member
 from points import summaries
 from points.models import Entry, Lot, PointCurrency, Purse
-from tiers.models import Decision, Programme, Standing
+from tiers import explaining as tiers_explaining
+from tiers import standings
+from tiers.describing import Words
+from tiers.models import Decision
 
 PAGE = 25
 SOON_DAYS = 90
@@ -31,95 +33,102 @@ def page(request: HttpRequest, *, member: Member, as_of: datetime.date) -> dict[
     """Return the page's context: the header, the figure cards, and the rows of the tab asked for (`?tab=`, the first by default)."""
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else next(iter(TABS))
-    purses = purses_of(member, as_of=as_of)
-    standings = standings_of(member)
-    accounts = accounts_of(member, as_of=as_of)
+    closed = member.last_closed or as_of
+    words = Words()
     context = {
         "member": member,
         "title": member.number,
         "person": getattr(member, "person", None),
         "as_of": as_of,
-        "bank": Bank.objects.first(),
-        "purses": purses,
-        "standings": standings,
-        "accounts": accounts,
-        "assets_minor": sum(account.amount_minor for account in accounts if account.amount_minor is not None),
+        # Tiers are what the last review left; points and balances are of this moment.
+        "closed": closed,
+        "words": words,
+        "purses": purses_of(member, as_of=as_of),
+        "standings": standings.at(member_id=member.pk, day=closed),
+        "balances": balances_of(member, as_of=as_of),
         "tab": tab,
         "tabs": [(name, label) for name, (label, _rows) in TABS.items()],
     }
+    context["assets_minor"] = sum(snapshot.amount_minor for snapshot in context["balances"].values())
+    context["reported_on"] = max((snapshot.day for snapshot in context["balances"].values()), default=None)
     return context | TABS[tab][1](request, context)
 
 
-def purses_of(member: Member, *, as_of: datetime.date) -> list[Purse]:
-    """Return the member's purses, the spendable first, each with its currency, its balance of the day, what lapses in 90 days."""
+def purses_of(member: Member, *, as_of: datetime.date) -> list[dict[str, Any]]:
+    """Return the member's purses, the spendable first: currency, balance of the day, and what lapses in 90 days by date."""
     currencies = PointCurrency.objects.in_bulk()
-    lots = Lot.objects.filter(member_id=member.pk, remaining__gt=0)
+    lots = summaries.lots_left(member_ids=[member.pk])
     soon = lots.filter(expires_on__range=(as_of, as_of + datetime.timedelta(days=SOON_DAYS)))
     lapsing: dict[int, list[dict[str, Any]]] = {}
     for row in soon.values("currency_id", "expires_on").annotate(points=Sum("remaining")).order_by("expires_on"):
         lapsing.setdefault(row["currency_id"], []).append(row)
-    purses = list(Purse.objects.filter(member_id=member.pk).order_by("currency_id"))
-    balances = summaries.balances(member_ids=[member.pk], today=as_of)
-    for purse in purses:
-        purse.currency = currencies[purse.currency_id]
-        # In an address a number must not be written with a thousands separator.
-        purse.key = str(purse.currency_id)
-        purse.balance = balances[purse.pk]
-        purse.lapsing = lapsing.get(purse.currency_id, [])
-        purse.lapsing_points = sum(row["points"] for row in purse.lapsing)
-    return sorted(purses, key=lambda purse: (purse.currency.kind != "reward", purse.currency_id))
+    purses = [
+        {
+            "currency": currencies[currency_id],
+            # In an address a number must not be written with a thousands separator.
+            "key": str(currency_id),
+            "balance": balance,
+            "lapsing": lapsing.get(currency_id, []),
+            "lapsing_points": sum(row["points"] for row in lapsing.get(currency_id, [])),
+        }
+        for (_member, currency_id), balance in summaries.balances(member_ids=[member.pk], today=as_of).items()
+    ]
+    return sorted(purses, key=lambda purse: (purse["currency"].kind != PointCurrency.Kind.REWARD, purse["currency"].pk))
 
 
-def standings_of(member: Member) -> list[dict[str, Any]]:
-    """Return, for every programme, the member's tier (the standard one without a standing), since when and until when."""
-    held = {s.programme_id: s for s in Standing.objects.filter(member=member).select_related("tier")}
-    standings = []
-    for programme in Programme.objects.prefetch_related("tiers").order_by("-is_main", "id"):
-        ladder = sorted(programme.tiers.all(), key=lambda tier: tier.rank)
-        standing = held.get(programme.pk)
-        standings.append(
-            {
-                "programme": programme,
-                "tier": standing.tier if standing else next(iter(ladder), None),
-                "since": standing.since if standing else member.joined_on,
-                "valid_until": standing.valid_until if standing else None,
-            }
-        )
-    return [standing for standing in standings if standing["tier"]]
-
-
-def accounts_of(member: Member, *, as_of: datetime.date) -> list[Account]:
-    """Return the member's accounts, each with its last reported balance and the day of it."""
-    last = {
-        row.account_id: row
-        for row in BalanceSnapshot.objects.filter(member_id=member.pk, day__lte=as_of)
-        .order_by("account_id", "-day", "-revision")
-        .distinct("account_id")
-    }
-    accounts = list(Account.objects.filter(member=member).order_by("opened_on", "id"))
-    for account in accounts:
-        snapshot = last.get(account.pk)
-        account.masked = f"•••• {account.number[-4:]}"
-        account.amount_minor, account.day = (snapshot.amount_minor, snapshot.day) if snapshot else (None, None)
-    return accounts
+def balances_of(member: Member, *, as_of: datetime.date) -> dict[int, BalanceSnapshot]:
+    """Return the last reported balance of each of the member's accounts, by account."""
+    reported = BalanceSnapshot.objects.filter(member_id=member.pk, day__lte=as_of)
+    last = reported.order_by("account_id", "-day", "-revision").distinct("account_id")
+    return {snapshot.account_id: snapshot for snapshot in last}
 
 
 def tier_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return why the member holds the tiers he holds, and every decision that led there."""
-    decisions = Decision.objects.filter(member=context["member"]).select_related(
-        "programme", "from_tier", "to_tier", "rule_book"
+    """Return why the member holds his tier in one programme (`?programme=`), what the next one asks, and every decision on it."""
+    wanted, all_stood = request.GET.get("programme", ""), context["standings"]
+    stood = next((one for one in all_stood if one.programme.code == wanted), next(iter(all_stood), None))
+    if stood is None:
+        return {"explained": None}
+    made = Decision.objects.filter(member=context["member"], programme=stood.programme, as_of__lte=context["closed"])
+    decisions = list(made.select_related("from_tier", "to_tier", "rule_book").order_by("-as_of")[:PAGE])
+    explained = tiers_explaining.explain(
+        member=context["member"],
+        programme=stood.programme,
+        as_of=context["closed"],
+        stood=stood,
+        words=context["words"],
+        history=decisions,
     )
-    return {"decisions": decisions.order_by("-as_of", "programme_id")[:PAGE]}
+    return {
+        "stood": stood,
+        "explained": explained,
+        "rows": rows_of(explained) if explained else [],
+        "alternatives": max(len(explained.keeping), len(explained.rising)) if explained else 0,
+        "decisions": list(zip(decisions, explained.history, strict=True)) if explained else [],
+    }
+
+
+def rows_of(explained: tiers_explaining.Explanation) -> list[dict[str, Any]]:
+    """Return one row per measure and alternative: the member's figure beside what keeping his tier and what the next one asks."""
+    rows: dict[tuple[int, str], dict[str, Any]] = {}
+    for purpose, groups in (("keep", explained.keeping), ("rise", explained.rising)):
+        for place, group in enumerate(groups, 1):
+            for one in group.measured:
+                row = rows.setdefault(
+                    (place, one.measure.key), {"place": place, "keep": None, "rise": None, "measured": one}
+                )
+                row[purpose] = one
+    return [rows[key] for key in sorted(rows, key=lambda key: key[0])]
 
 
 def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return one purse (`?currency=`), a page of its entries below `?before=`, and its open lots."""
     purses = context["purses"]
     wanted = request.GET.get("currency", "")
-    purse = next((purse for purse in purses if purse.key == wanted), next(iter(purses), None))
+    purse = next((purse for purse in purses if purse["key"] == wanted), next(iter(purses), None))
     if purse is None:
         return {"purse": None}
-    own = Q(member_id=context["member"].pk, currency_id=purse.currency_id)
+    own = Q(member_id=context["member"].pk, currency_id=purse["currency"].pk)
     entries = Entry.objects.filter(own).order_by("-number")
     before = request.GET.get("before", "")
     if before.isdecimal():
@@ -131,6 +140,7 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     lots = list(open_lots.order_by("expires_on", "number")[: PAGE + 1])
     return {
         "purse": purse,
+        "row": Purse.objects.get(own),
         "entries": rows[:PAGE],
         "before": str(rows[PAGE - 1].number) if len(rows) > PAGE else None,
         "is_first_page": not before,
@@ -155,7 +165,7 @@ def timeline_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     sources = dict(Source.objects.values_list("id", "code"))
     causes = {f"activity/{sources.get(row.source_id)}/{row.external_id}": row for row in rows}
     earned: dict[str, list[tuple[PointCurrency, int]]] = {}
-    currencies = {purse.currency_id: purse.currency for purse in context["purses"]}
+    currencies = {purse["currency"].pk: purse["currency"] for purse in context["purses"]}
     entries = Entry.objects.filter(member_id=member.pk, cause__in=causes)
     for row in entries.values("cause", "currency_id").annotate(points=Sum("points")).order_by("currency_id"):
         earned.setdefault(row["cause"], []).append((currencies[row["currency_id"]], row["points"]))
@@ -167,14 +177,25 @@ def timeline_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
 
 
 def accounts_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return the products the member holds, each by its last report."""
+    """Return the member's accounts with their last balances, and the products he holds, each by its last report."""
+    accounts = Account.objects.filter(member=context["member"]).order_by("closed_on", "opened_on", "id")
     holdings = Holding.objects.filter(member_id=context["member"].pk)
     last = holdings.order_by("source_id", "external_id", "-revision").distinct("source_id", "external_id")
-    return {"holdings": sorted(last, key=lambda holding: (holding.closed_on is not None, holding.opened_on))}
+    return {
+        "accounts": [
+            {
+                "account": account,
+                "masked": f"•••• {account.number[-4:]}",
+                "balance": context["balances"].get(account.pk),
+            }
+            for account in accounts
+        ],
+        "holdings": sorted(last, key=lambda holding: (holding.closed_on is not None, holding.opened_on)),
+    }
 
 
 TABS: dict[str, tuple[Any, Callable[[HttpRequest, dict[str, Any]], dict[str, Any]]]] = {
-    "tier": (_("Tier: why?"), tier_tab),
+    "tier": (_("Tier"), tier_tab),
     "points": (_("Points"), points_tab),
     "timeline": (_("Time line"), timeline_tab),
     "accounts": (_("Accounts"), accounts_tab),
