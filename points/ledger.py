@@ -109,20 +109,20 @@ class Answer:
     balance_after: int | None
 
 
-COLUMNS = {
-    "member_id": "bigint",
-    "currency_id": "smallint",
-    "key": "uuid",
-    "kind": "smallint",
-    "points": "bigint",
-    "occurred_on": "date",
-    "expires_on": "date",
-    "available_on": "date",
-    "cause": "text",
-    "rule_version_id": "integer",
-    "figures": "jsonb",
-}
-POST = f"SELECT seq, outcome, number, balance_after FROM points_post({', '.join(f'%s::{kind}[]' for kind in COLUMNS.values())}, %s)"
+COLUMNS = (
+    "member_id",
+    "currency_id",
+    "key",
+    "kind",
+    "points",
+    "occurred_on",
+    "expires_on",
+    "available_on",
+    "cause",
+    "rule_version_id",
+    "figures",
+)
+COUNT = "SELECT outcome, count(*) FROM ({answers}) a GROUP BY outcome"
 
 
 @in_transaction
@@ -143,7 +143,7 @@ def post(batch: Sequence[Posting], *, actor: Actor, business_date: datetime.date
         answered = [row for answers in _staged(statement("points", "post_staged"), business_date) for row in answers]
     else:
         columns = zip(*map(_values, batch), strict=True)
-        answered = _asked(POST, [*map(_literal, columns), business_date])
+        answered = _asked(statement("points", "post"), [*map(_literal, columns), business_date])
     answered.sort()
     return [Answer(*answer) for _seq, *answer in answered]
 
@@ -166,7 +166,7 @@ def post_staged(*, actor: Actor, business_date: datetime.date | None = None) -> 
     the order of their keys and the server's memory stays bounded.
     """
     counts: Counter[str] = Counter()
-    for outcomes in _staged(f"SELECT outcome, count(*) FROM ({statement('points', 'post_staged')}) a GROUP BY outcome", business_date):
+    for outcomes in _staged(COUNT.replace("{answers}", statement("points", "post_staged")), business_date):
         counts.update(dict(outcomes))
     return dict(counts)
 
@@ -187,11 +187,10 @@ def _staged(sql: str, business_date: datetime.date | None) -> Iterator[list[tupl
 
 
 @in_transaction
-def called(function: str, *arguments: Any) -> dict[str, int]:
-    """Return the figures, by name, of one of the ledger's functions that close a chunk of members."""
-    placeholders = ", ".join(["%s"] * len(arguments))
-    [[figures]] = _asked(f"SELECT row_to_json(f) FROM {function}({placeholders}) f", list(arguments))
-    return figures
+def figures(sql: str, *arguments: Any) -> dict[str, int]:
+    """Return the one row, as JSON, of a statement that calls one of the ledger's functions; refuses as they do."""
+    [[row]] = _asked(sql, list(arguments))
+    return row
 
 
 def _asked(sql: str, arguments: Any) -> list[tuple[Any, ...]]:

@@ -21,17 +21,27 @@ class PointCurrency(models.Model):
     kind = models.CharField(_("kind"), max_length=6, choices=Kind)
     names = models.JSONField(_("names"))
     expiry_months = models.PositiveSmallIntegerField(
-        _("expiry in months"), null=True, blank=True, help_text=_("Last day of the month this many months on; empty: never.")
+        _("expiry in months"),
+        null=True,
+        blank=True,
+        help_text=_("Last day of the month this many months on; empty: never."),
     )
     worth_minor = models.DecimalField(
-        _("worth of a point"), max_digits=12, decimal_places=4, null=True, blank=True, help_text=_("In minor units of money.")
+        _("worth of a point"),
+        max_digits=12,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text=_("In minor units of money."),
     )
 
     class Meta:
         verbose_name = _("point currency")
         verbose_name_plural = _("point currencies")
         constraints = [
-            models.CheckConstraint(condition=Q(kind="reward") | Q(expiry_months__isnull=True), name="growth_points_never_expire"),
+            models.CheckConstraint(
+                condition=Q(kind="reward") | Q(expiry_months__isnull=True), name="growth_points_never_expire"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -76,7 +86,8 @@ class Purse(models.Model):
             models.CheckConstraint(condition=Q(owed__gte=0), name="purse_owed_not_negative"),
             models.CheckConstraint(condition=Q(available=0) | Q(owed=0), name="purse_spendable_or_owing"),
             models.CheckConstraint(
-                condition=Q(credited=F("available") + F("pending") - F("owed") + F("debited") + F("expired")), name="purse_sums_tie"
+                condition=Q(credited=F("available") + F("pending") - F("owed") + F("debited") + F("expired")),
+                name="purse_sums_tie",
             ),
         ]
 
@@ -104,9 +115,13 @@ class Entry(models.Model):
         verbose_name_plural = _("entries")
         constraints = [
             models.UniqueConstraint(fields=["member_id", "currency_id", "event_key"], name="entry_once_per_event_key"),
-            models.CheckConstraint(condition=~Q(points=0) & Q(points__range=(-(10**12), 10**12)), name="entry_points_in_range"),
+            models.CheckConstraint(
+                condition=~Q(points=0) & Q(points__range=(-(10**12), 10**12)), name="entry_points_in_range"
+            ),
             models.CheckConstraint(condition=Q(kind__range=(1, 8)), name="entry_kind_known"),
-            models.CheckConstraint(condition=Q(booked_on__gte=F("occurred_on")), name="entry_booked_when_it_happened_or_later"),
+            models.CheckConstraint(
+                condition=Q(booked_on__gte=F("occurred_on")), name="entry_booked_when_it_happened_or_later"
+            ),
         ]
         indexes = [BrinIndex(fields=["booked_on"], name="entry_booked", pages_per_range=16)]
 

@@ -52,7 +52,9 @@ def lots_left(*, member_ids: Collection[int]) -> QuerySet[Lot]:
     return Lot.objects.filter(member_id__in=member_ids, remaining__gt=0)
 
 
-def expiring(*, member_id: int, currency_id: int, first: datetime.date, last: datetime.date) -> dict[datetime.date, int]:
+def expiring(
+    *, member_id: int, currency_id: int, first: datetime.date, last: datetime.date
+) -> dict[datetime.date, int]:
     """Return the points of a purse whose last usable day lies between `first` and `last`, by that day, soonest first."""
     lots = lots_left(member_ids=[member_id]).filter(currency_id=currency_id, expires_on__range=(first, last))
     return dict(lots.values_list("expires_on").annotate(points=Sum("remaining")).order_by("expires_on"))

@@ -9,7 +9,7 @@ ALTER TABLE points_lot_never ADD CONSTRAINT lot_never_expires CHECK (expires_on 
 ALTER TABLE points_lot ATTACH PARTITION points_lot_never FOR VALUES FROM ('9999-12-31') TO (MAXVALUE);
 
 ALTER TABLE points_entry ADD CONSTRAINT entry_kind_agrees_with_its_sign
-  CHECK (CASE WHEN kind IN (1, 2, 6) THEN points > 0 WHEN kind IN (3, 4, 5) THEN points < 0 ELSE true END);
+  CHECK (CASE WHEN kind IN (1, 2, 6) THEN points >= 0 WHEN kind IN (3, 4, 5) THEN points <= 0 ELSE true END);
 
 -- Make the missing months of lots from the month of p_first to that of p_last; return how many were made.
 CREATE FUNCTION points_ensure_partitions(p_first date, p_last date) RETURNS integer LANGUAGE plpgsql
@@ -33,6 +33,14 @@ BEGIN
     made := made + 1;
   END LOOP;
   RETURN made;
+END $$;
+
+-- Refuse to book on a business date that is not closing; NULL stands for the first open date.
+CREATE FUNCTION points_check_closing(p_date date) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  IF p_date IS NOT NULL AND NOT EXISTS (SELECT FROM jobs_businessdate WHERE date = p_date AND status = 'closing') THEN
+    RAISE EXCEPTION 'business date % is not closing', p_date USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_date_is_closing';
+  END IF;
 END $$;
 
 -- Points spent so far: a debit that does not fit takes nothing; one that may owe takes what is there.
@@ -127,11 +135,7 @@ DECLARE
   closed_members bigint[]; stale_members bigint[]; stale_currencies smallint[]; stale_good_from date[];
   answers points_answer[]; debits points_debit[]; repeats points_repeat[]; n_purses bigint; n_updated bigint; n_taken bigint;
 BEGIN
-  IF p_business_date IS NOT NULL
-     AND NOT EXISTS (SELECT FROM jobs_businessdate WHERE date = p_business_date AND status = 'closing') THEN
-    RAISE EXCEPTION 'business date % is not closing', p_business_date
-      USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_date_is_closing';
-  END IF;
+  PERFORM points_check_closing(p_business_date);
   IF NOT p_currency <@ known THEN
     RAISE EXCEPTION 'a point currency is unknown' USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_currency_known';
   END IF;
@@ -303,9 +307,7 @@ CREATE FUNCTION points_lapse(p_as_of date, p_first bigint, p_last bigint, OUT pu
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE open_on date := bank_booking_date(); closed_through date; due_members bigint[]; due_currencies smallint[];
 BEGIN
-  IF NOT EXISTS (SELECT FROM jobs_businessdate WHERE date = p_as_of AND status = 'closing') THEN
-    RAISE EXCEPTION 'business date % is not closing', p_as_of USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_date_is_closing';
-  END IF;
+  PERFORM points_check_closing(p_as_of);
   SELECT coalesce(max(date), '-infinity') INTO closed_through FROM jobs_businessdate WHERE status = 'closed';
   SELECT array_agg(member_id), array_agg(currency_id), count(*) INTO due_members, due_currencies, purses
     FROM (SELECT b.member_id, b.currency_id FROM points_purse b
@@ -320,14 +322,13 @@ BEGIN
   END IF;
 END $$;
 
--- Free the pending points of the members p_first..p_last that are available on the day after p_as_of, the date last opened.
+-- Free the pending points of the members p_first..p_last that are available on the date last opened: the day after p_as_of, which
+-- must be closing.
 CREATE FUNCTION points_release(p_as_of date, p_first bigint, p_last bigint, OUT purses bigint, OUT points bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE open_on date := bank_booking_date(); closed_through date; due_members bigint[]; due_currencies smallint[];
 BEGIN
-  IF open_on <> p_as_of + 1 THEN
-    RAISE EXCEPTION 'business date % is not closing', p_as_of USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_date_is_closing';
-  END IF;
+  PERFORM points_check_closing(p_as_of);
   SELECT coalesce(max(date), '-infinity') INTO closed_through FROM jobs_businessdate WHERE status = 'closed';
   SELECT array_agg(member_id), array_agg(currency_id), count(*) INTO due_members, due_currencies, purses
     FROM (SELECT b.member_id, b.currency_id FROM points_purse b
@@ -341,5 +342,6 @@ BEGIN
 END $$;
 
 -- EXECUTE is PUBLIC's unless it is revoked; these functions act with the owner's rights.
-REVOKE EXECUTE ON FUNCTION points_ensure_partitions, points_settle, points_post, points_lapse, points_release FROM PUBLIC, runtime;
+REVOKE EXECUTE ON FUNCTION points_ensure_partitions, points_check_closing, points_settle, points_post, points_lapse, points_release
+  FROM PUBLIC, runtime;
 GRANT EXECUTE ON FUNCTION points_ensure_partitions, points_post, points_lapse, points_release TO runtime;

@@ -1,4 +1,4 @@
-DROP FUNCTION points_release, points_lapse, points_post, points_settle, points_ensure_partitions;
+DROP FUNCTION points_release, points_lapse, points_post, points_settle, points_check_closing, points_ensure_partitions;
 DROP TYPE points_answer, points_debit, points_repeat;
 DROP AGGREGATE points_spend(bigint, bigint, boolean);
 DROP FUNCTION points_spend_step;

@@ -1,0 +1,71 @@
+"""Wang and Li, and short words for what they are posted: reward points, at once available, unless said otherwise."""
+
+import datetime
+import uuid
+from typing import Any
+
+from foundation.actors import Actor
+from foundation.jobs.models import BusinessDate
+from members.models import Member
+from points import ledger, proving
+from points.ledger import Answer, Posting
+from points.models import Kind, PointCurrency, Purse
+from tests.factories import FIRST_BUSINESS_DATE, BankFactory, MemberFactory, PointCurrencyFactory
+
+MONDAY = FIRST_BUSINESS_DATE
+TUESDAY = MONDAY + datetime.timedelta(days=1)
+MARCH_END = datetime.date(2026, 3, 31)
+APRIL_END = datetime.date(2026, 4, 30)
+CLERK = Actor.job("clerk")
+
+
+def open_bank() -> tuple[Member, PointCurrency]:
+    """Open the bank on MONDAY with a member and the reward currency."""
+    BankFactory()
+    return MemberFactory(), PointCurrencyFactory()
+
+
+def asked(member: Member, currency: PointCurrency, points: int, **more: Any) -> Posting:
+    """Return a posting of MONDAY: an earning, or for negative points a redemption, under a new key and cause."""
+    key = more.pop("key", None) or uuid.uuid4()
+    defaults: dict[str, Any] = {
+        "kind": Kind.EARN if points > 0 else Kind.REDEEM,
+        "occurred_on": MONDAY,
+        "cause": f"activity/core/{key}",
+    }
+    return Posting(member_id=member.pk, currency_id=currency.pk, key=key, points=points, **defaults | more)
+
+
+def post(*batch: Posting, business_date: datetime.date | None = None) -> list[Answer]:
+    """Post a batch as the clerk."""
+    return ledger.post(batch, actor=CLERK, business_date=business_date)
+
+
+def outcomes(answers: list[Answer]) -> list[str]:
+    return [answer.outcome for answer in answers]
+
+
+def purse_of(member: Member, currency: PointCurrency) -> dict[str, int]:
+    """Return the purse's figures, without those that are 0."""
+    figures = Purse.objects.filter(pk=(member.pk, currency.pk)).values(
+        "available", "pending", "owed", "credited", "debited", "expired", "entries"
+    )
+    return {name: figure for name, figure in figures.get().items() if figure}
+
+
+def start_closing(date: datetime.date = MONDAY) -> None:
+    """Begin to close a date: the next one is open from now on."""
+    BusinessDate.objects.filter(date=date).update(status="closing")
+    BusinessDate.objects.create(date=date + datetime.timedelta(days=1))
+
+
+def finish_closing(date: datetime.date = MONDAY) -> None:
+    BusinessDate.objects.filter(date=date).update(status="closed")
+
+
+def books_ok(*, as_of: datetime.date = datetime.date(2000, 1, 1)) -> bool:
+    """Say whether every invariant of the ledger holds for every purse."""
+    results = proving.prove(as_of=as_of)
+    broken = {name: result for name, result in results.items() if result["violations"]}
+    assert broken == {}
+    return True
