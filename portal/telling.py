@@ -38,13 +38,15 @@ class Told:
     origin: Entry | None
 
 
-def tell(entries: Sequence[Entry], *, today: datetime.date) -> None:
-    """Give each entry of one purse its words, as `entry.told`, in five queries for all of them."""
+def tell(entries: Sequence[Entry], *, today: datetime.date, has_pending: bool = True) -> None:
+    """Give each entry of one purse its words, as `entry.told`, in five queries for all of them.
+
+    Lots are looked through for what is pending only where the purse has any (`has_pending`).
+    """
     if not entries:
         return
     purse = {"member_id": entries[0].member_id, "currency_id": entries[0].currency_id}
-    waiting = Lot.objects.filter(**purse, available_on__gt=today, remaining__gt=0)
-    usable = dict(waiting.filter(number__in=[entry.number for entry in entries]).values_list("number", "available_on"))
+    usable = _usable_from([entry.number for entry in entries], purse, today) if has_pending else {}
     lots = {entry.number: int(entry.cause.removeprefix(LOT)) for entry in entries if entry.cause.startswith(LOT)}
     origins = (
         {origin.number: origin for origin in Entry.objects.filter(**purse, number__in=lots.values())} if lots else {}
@@ -56,3 +58,9 @@ def tell(entries: Sequence[Entry], *, today: datetime.date) -> None:
             usable_from=usable.get(entry.number),
             origin=origins.get(lots.get(entry.number)),
         )
+
+
+def _usable_from(numbers: list[int], purse: dict[str, int], today: datetime.date) -> dict[int, datetime.date]:
+    """Return the first usable day of those credits whose points are pending on `today`, by entry number."""
+    waiting = Lot.objects.filter(**purse, number__in=numbers, available_on__gt=today, remaining__gt=0)
+    return dict(waiting.values_list("number", "available_on"))

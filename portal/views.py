@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from campaigns.describing import describe as describe_rule
 from foundation.access.signing_in import day_of
 from foundation.jobs import fencing
 from foundation.jobs.models import Bank
@@ -53,7 +54,7 @@ def home(request: HttpRequest, *, member: Member) -> HttpResponse:
     words = describing.Words()
     purse = purses.read(member, currency, today=today, money=words.currency)
     entries = list(history.entries_of(member_id=member.pk, currency_id=currency.pk)[:LATEST])
-    telling.tell(entries, today=today)
+    telling.tell(entries, today=today, has_pending=purse.balance.pending > 0)
     main, *others = standings.at(member_id=member.pk, day=as_of) or [None]
     shown = {
         "door": "home",
@@ -97,8 +98,16 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
     telling.tell([found], today=day_of(request.user))
     lot = Lot.objects.filter(member_id=member.pk, currency_id=currency.pk, number=number).first()
     taken = Allocation.objects.filter(member_id=member.pk, currency_id=currency.pk, debit_number=number)
-    shown = {"door": "points", "currency": currency, "entry": found, "lot": lot, "never": NEVER}
-    return render(request, "portal/entry.html", shown | {"taken": taken.order_by("lot_expires_on", "lot_number")})
+    shown = {
+        "door": "points",
+        "currency": currency,
+        "entry": found,
+        "rule": describe_rule(found.told.reason.version) if found.told.reason else [],
+        "lot": lot,
+        "never": NEVER,
+        "taken": taken.order_by("lot_expires_on", "lot_number"),
+    }
+    return render(request, "portal/entry.html", shown)
 
 
 @member_page

@@ -1,0 +1,119 @@
+"""The member's pages in a real browser: nothing wrong for axe, nothing refused by the policy, and all of it by keyboard."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from members.models import Member
+from membership_site.seeding import secret_of
+from points.models import Entry
+from tests.browser.visiting import open_page, sign_in, violations
+
+# What a first visit may load, all of it together.
+HEAVIEST_BYTES = 100 * 1024
+SMALLEST_TARGET = 44
+
+
+@pytest.fixture
+def member(demo_bank: None) -> Member:
+    """One of the demonstration's members, with entries to read."""
+    return Member.objects.get(user__username="member1")
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the element that `selector` names has the focus."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"{selector} is out of the keyboard's reach")
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans", "zh-hant"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_page_is_accessible_and_keeps_to_the_policy(
+    chromium: Browser, site: str, member: Member, language: str, width: int
+) -> None:
+    page, complaints = open_page(chromium, site, language=language, width=width)
+    found, too_wide = {}, {}
+    entry = Entry.objects.filter(member_id=member.pk, currency_id=1).latest("number")
+
+    def look(path: str) -> None:
+        page.goto(path)
+        if wrong := violations(page):
+            found[path] = wrong
+        if (overflow := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
+            too_wide[path] = overflow
+
+    look("/accounts/login/")
+    sign_in(page, "member1", password=secret_of("member1"), then="/")
+    for path in (
+        "/",
+        "/points",
+        "/points?expiring",
+        f"/points/reward/{entry.number}",
+        "/tier",
+        "/me",
+        "/accounts/logout/",
+    ):
+        look(path)
+
+    assert found == {}
+    assert too_wide == {}
+    assert complaints == []
+
+
+def test_a_member_signs_in_and_asks_why_by_keyboard_alone(chromium: Browser, site: str, member: Member) -> None:
+    page, complaints = open_page(chromium, site)
+    page.goto("/accounts/login/?next=/")
+
+    tab_to(page, "input[name=login]")
+    page.keyboard.type("member1")
+    tab_to(page, "input[name=password]")
+    page.keyboard.type(secret_of("member1"))
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{site}/")
+    tab_to(page, ".doors a[href='/points']")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{site}/points")
+    tab_to(page, "a.line")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{site}/points/reward/*")
+
+    expect(page.get_by_role("main")).to_contain_text("By the rule")
+    assert complaints == []
+
+
+def test_earlier_entries_arrive_in_place_and_the_focus_goes_with_them(
+    chromium: Browser, site: str, member: Member
+) -> None:
+    page, complaints = open_page(chromium, site)
+    sign_in(page, "member1", password=secret_of("member1"), then="/")
+    page.goto("/points/growth")
+    before = page.locator("a.line").count()
+
+    tab_to(page, ".more a")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("more")
+
+    focused = page.evaluate("[...document.querySelectorAll('a.line')].indexOf(document.activeElement)")
+    assert focused == before
+    assert page.url == f"{site}/points/growth"
+    assert complaints == []
+
+
+def test_the_first_page_is_light_and_every_target_is_large_enough(chromium: Browser, site: str, member: Member) -> None:
+    page, _complaints = open_page(chromium, site, width=390)
+    sign_in(page, "member1", password=secret_of("member1"), then="/")
+    page.goto("/")
+    weight = page.evaluate(
+        "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+        ".reduce((sum, one) => sum + one.encodedBodySize, 0)"
+    )
+    small = page.evaluate(
+        "least => [...document.querySelectorAll('main a, nav a, button')].map(one => [one.textContent, one.getBoundingClientRect()])"
+        ".filter(([text, box]) => box.height < least).map(([text]) => text.trim())",
+        SMALLEST_TARGET,
+    )
+
+    assert weight <= HEAVIEST_BYTES
+    assert small == []
