@@ -30,7 +30,7 @@ def as_owner(name: str) -> psycopg2.extensions.connection:
 def fresh(name: str, *, migrated: bool = True) -> Iterator[str]:
     """Make the database `name`, point Django at it, and drop it in the end."""
     before = settings.DATABASES["default"]["NAME"]
-    _owner_says(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
+    owner_says(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
     try:
         if migrated:
             use(name)
@@ -38,10 +38,11 @@ def fresh(name: str, *, migrated: bool = True) -> Iterator[str]:
         yield name
     finally:
         use(before)
-        _owner_says(f"DROP DATABASE {name} WITH (FORCE)")
+        owner_says(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _owner_says(*statements: str) -> None:
+def owner_says(*statements: str) -> None:
+    """Run statements as `owner`, outside any database that is measured."""
     with contextlib.closing(as_owner("postgres")) as connection:
         for statement in statements:
             connection.cursor().execute(statement)

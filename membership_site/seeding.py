@@ -14,7 +14,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Max, Min
 from django.utils.translation import gettext_lazy as _
 
 from activity.models import Activity, Source
@@ -33,8 +33,8 @@ from membership_site import configuring
 
 BATCH_MEMBERS = 10_000
 HISTORY_MONTHS = 14
-MONTHLY_ACTIVITIES = 4
 FIRST_NUMBER = 88_000_001
+GENERATED = "generated"
 DEMO_BANK = Path(__file__).parent / "demo_bank.toml"
 FACTS = ("seed_activities", "seed_snapshots", "seed_holdings")
 
@@ -102,8 +102,9 @@ def secret_of(name: str) -> str:
 
 
 def is_seeded() -> bool:
-    """Tell whether a bank stands in the database already."""
-    return Bank.objects.exists()
+    """Tell whether a bank stands in the database already; one whose seeding was broken off does not."""
+    begun = Source.objects.filter(code=GENERATED).exists()
+    return Bank.objects.exists() and (not begun or SystemClient.objects.filter(client_id=SYSTEM_CLIENT).exists())
 
 
 def seed(
@@ -111,46 +112,64 @@ def seed(
 ) -> Iterator[tuple[str, int]]:
     """Seed a bank of `members` whose first business date lies `nights` back; yield each step's name and count as it lands.
 
-    Each batch commits by itself and may be repeated: a seeding that was killed is taken up where it stands. Refuses in production.
+    Each batch commits by itself and may be repeated: a seeding that was broken off is taken up where it stands. Refuses in production.
+    """
+    bounds = found(nights=nights, seed=seed, today=today, at=at, actor=actor)
+    yield "configured", 1
+    branches = [branch.code for branch in Branch.objects.filter(children__isnull=True).order_by("code")]
+    for start in range(0, members, BATCH_MEMBERS):
+        numbers = range(start, min(start + BATCH_MEMBERS, members))
+        batch = list(people(numbers, branches=branches, seed=seed, today=today))
+        commit(enrolling.enrol, batch=batch, at=at, actor=actor)
+        yield "members", len(batch)
+    statistics.refresh()
+    enrolled = Member.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    for start in range(enrolled["first"], enrolled["last"] + 1, BATCH_MEMBERS):
+        for name in FACTS:
+            yield name, commit(generate, name=name, bounds=bounds, first=start, last=start + BATCH_MEMBERS - 1)
+    statistics.refresh()
+    commit(_open_logins, today=today)
+    yield "logins", len(LOGINS)
+
+
+def found(
+    *,
+    nights: int,
+    seed: int,
+    today: datetime.date,
+    at: datetime.datetime,
+    actor: Actor,
+    monthly: float = 4,
+    snapshot_days: int = 20,
+) -> dict[str, object]:
+    """Configure the demonstration's bank; return what the generators of facts take.
+
+    `monthly` is the activities a month of an ordinary member, `snapshot_days` the days between two balances of an account.
     """
     if settings.PRODUCTION:
         raise NotForProduction
     first_booking = today - datetime.timedelta(days=nights)
     document = tomllib.loads(DEMO_BANK.read_text(encoding="utf-8"), parse_float=Decimal)
     commit(configuring.configure, document=document, at=at, actor=actor, first_business_date=first_booking)
-    yield "configured", 1
-    branches = [branch.code for branch in Branch.objects.filter(children__isnull=True).order_by("code")]
-    for start in range(0, members, BATCH_MEMBERS):
-        batch = list(
-            people(range(start, min(start + BATCH_MEMBERS, members)), branches=branches, seed=seed, today=today)
-        )
-        commit(enrolling.enrol, batch=batch, at=at, actor=actor)
-        yield "members", len(batch)
-    statistics.refresh()
-    source = Source.objects.get_or_create(code="generated")[0]
-    bounds = {
+    return {
         "seed": seed,
         "start": add_months(today, -HISTORY_MONTHS),
         "until": today - datetime.timedelta(days=1),
-        "source": source.pk,
-    }
-    bounds |= {
+        "source": Source.objects.get_or_create(code=GENERATED)[0].pk,
         "first_booking": first_booking,
-        "monthly": MONTHLY_ACTIVITIES,
+        "monthly": monthly,
+        "snapshot_days": snapshot_days,
         "zone": settings.TIME_ZONE,
         "currency": "CNY",
     }
-    numbers = Member.objects.order_by("pk").values_list("pk", flat=True)
-    first, last = numbers.first(), numbers.last()
-    for start in range(first, last + 1, BATCH_MEMBERS):
-        for name in FACTS:
-            yield (
-                name,
-                commit(_generate, name=name, bounds=bounds | {"first": start, "last": start + BATCH_MEMBERS - 1}),
-            )
-    statistics.refresh()
-    commit(_open_logins, today=today)
-    yield "logins", len(LOGINS)
+
+
+@in_transaction
+def generate(*, name: str, bounds: dict[str, object], first: int, last: int) -> int:
+    """Run one of the generators FACTS over a range of members; return the rows made."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement("membership_site", name), bounds | {"first": first, "last": last})
+        return cursor.rowcount
 
 
 def people(numbers: range, *, branches: list[str], seed: int, today: datetime.date) -> Iterator[MemberReport]:
@@ -180,14 +199,6 @@ def people(numbers: range, *, branches: list[str], seed: int, today: datetime.da
                 for place, kind in enumerate(classes)
             ),
         )
-
-
-@in_transaction
-def _generate(*, name: str, bounds: dict[str, object]) -> int:
-    """Run one generator of facts over one range of members; return the rows made."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement("membership_site", name), bounds)
-        return cursor.rowcount
 
 
 def _member_at(percentile: float, branch_code: str) -> int:

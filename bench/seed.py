@@ -1,0 +1,128 @@
+"""Make a large bank to measure in, by set-based SQL: `python3 -m bench.seed --members 1000000`.
+
+It stands in a database of its own, `bench_large`, beside the demo's, with members and accounts but no personal data, which no
+measure needs. Run without servers it starts them first.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+DATABASE = "bench_large"
+RANGE = 20_000
+WORKERS = 2
+MONTHLY = 2.1  # some 20 activities a member in 14 months
+SNAPSHOT_DAYS = 60
+
+MEMBERS = """
+INSERT INTO members_member (number, branch_id, status, joined_on)
+SELECT (88000000 + n)::text, (SELECT array_agg(b.id ORDER BY b.id) FROM access_branch b
+                               WHERE NOT EXISTS (SELECT FROM access_branch c WHERE c.parent_id = b.id)
+                             )[1 + n %% (SELECT count(*) FROM access_branch b
+                                          WHERE NOT EXISTS (SELECT FROM access_branch c WHERE c.parent_id = b.id))],
+       'active', %(today)s::date - 20 - (hashint8extended(n, %(seed)s) & 4095)::int
+  FROM generate_series(%(first)s::bigint, %(last)s) n
+"""
+ACCOUNTS = """
+INSERT INTO members_account (member_id, number, account_class, opened_on)
+SELECT m.id, '62' || m.id || c.place, c.account_class, m.joined_on
+  FROM members_member m
+ CROSS JOIN unnest(ARRAY[1, 2, 3], ARRAY['deposit', 'wealth', 'card'], ARRAY[100, 35, 60]) c(place, account_class, percent)
+ WHERE m.id BETWEEN %(first)s AND %(last)s AND (hashint8extended(m.id * 10 + place, %(seed)s) & 1048575) %% 100 < percent
+"""
+
+
+def main() -> None:
+    """Make the bank, telling each step on stderr, and print what was made in how many seconds as JSON."""
+    parser = argparse.ArgumentParser(prog="python3 -m bench.seed", description=__doc__)
+    parser.add_argument("--members", type=int, default=1_000_000)
+    parser.add_argument("--nights", type=int, default=30, help="how many nights back the first business date lies")
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--drop", action="store_true", help="drop the large bank instead")
+    asked = parser.parse_args()
+    if "DATABASE_URL" not in os.environ:
+        os.execv(sys.executable, [sys.executable, "-m", "membership_site.local", "bench", "seed", *sys.argv[1:]])
+    _django()
+    from bench import databases
+
+    databases.owner_says(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    if asked.drop:
+        return
+    print(json.dumps(_make(members=asked.members, nights=asked.nights, seed=asked.seed), indent=2))
+
+
+def _django() -> None:
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "membership_site.settings")
+    django.setup()
+
+
+def _make(*, members: int, nights: int, seed: int) -> dict[str, object]:
+    from django.core.management import call_command
+    from django.db import connections
+
+    from bench import databases
+    from foundation.actors import Actor
+    from foundation.jobs import clock, statistics
+    from membership_site import seeding
+
+    started = time.monotonic()
+    databases.owner_says(f"CREATE DATABASE {DATABASE}")
+    databases.use(DATABASE)
+    call_command("migrate", database="owner", verbosity=0)
+    bounds = seeding.found(
+        nights=nights,
+        seed=seed,
+        today=clock.today(),
+        at=clock.now(),
+        actor=Actor.job("bench.seed"),
+        monthly=MONTHLY,
+        snapshot_days=SNAPSHOT_DAYS,
+    )
+    bounds["today"] = clock.today()
+    counts: dict[str, int] = {}
+    ranges = [(first, min(first + RANGE - 1, members)) for first in range(1, members + 1, RANGE)]
+    for steps in (("members",), ("accounts",), seeding.FACTS):
+        connections.close_all()  # a forked worker must not share them
+        with ProcessPoolExecutor(WORKERS, initializer=_begin) as pool:
+            for done in pool.map(_work, [(steps, bounds, *span) for span in ranges]):
+                for name, count in done.items():
+                    counts[name] = counts.get(name, 0) + count
+        statistics.refresh()
+        print(f"· {', '.join(steps)}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    return {"database": DATABASE, "seed": seed, "rows": counts, "seconds": round(time.monotonic() - started, 1)}
+
+
+def _begin() -> None:
+    """Let a worker of the pool open its own connections, to the large bank."""
+    _django()
+    from bench import databases
+
+    databases.use(DATABASE)
+
+
+def _work(task: tuple[tuple[str, ...], dict[str, object], int, int]) -> dict[str, int]:
+    """Make one range of members' rows, one transaction a step; return the rows made by step."""
+    from django.db import connection
+
+    from foundation.transactions import commit
+    from membership_site import seeding
+
+    steps, bounds, first, last = task
+    made = {}
+    for name in steps:
+        if own := {"members": MEMBERS, "accounts": ACCOUNTS}.get(name):
+            with connection.cursor() as cursor:
+                cursor.execute(own, bounds | {"first": first, "last": last})
+                made[name] = cursor.rowcount
+        else:
+            made[name] = commit(seeding.generate, name=name, bounds=bounds, first=first, last=last)
+    return made
+
+
+if __name__ == "__main__":
+    main()
