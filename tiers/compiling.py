@@ -19,13 +19,13 @@ from tiers.models import Condition, Metric, RuleBook, Series, Tier
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measure:
-    """What a condition measures, whatever its minima; `key` names it in a decision's figures."""
+    """What a condition measures, whatever its minima; `key` names it in a decision's figures. What it lacks is "" or 0."""
 
     metric: Metric
-    series_id: int | None
+    series_id: int
     quantity: str
     window: str
-    window_length: int | None
+    window_length: int
 
     @classmethod
     def of(cls, condition: Condition) -> Self:
@@ -34,10 +34,10 @@ class Measure:
         windowed = metric not in (Metric.PRODUCTS_HELD, Metric.TENURE)
         return cls(
             metric=metric,
-            series_id=condition.series_id,
+            series_id=condition.series_id or 0,
             quantity=_quantity(series) if series else "",
             window=condition.window if windowed else "",
-            window_length=condition.window_length if windowed else None,
+            window_length=(condition.window_length or 0) if windowed else 0,
         )
 
     @property

@@ -2,15 +2,19 @@
 
 import datetime
 import itertools
+import uuid
 
 import pytest
 from django.db import IntegrityError, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from activity.models import Activity, BalanceSnapshot, Holding
 from foundation.actors import Actor
 from foundation.jobs.models import BusinessDate
+from points import ledger
+from points.ledger import Posting
+from points.models import Entry, Kind
 from tests.factories import AccountFactory, BankFactory, MemberFactory, SeriesFactory
 from tiers import rolling
 from tiers.models import RunningTotal
@@ -70,6 +74,20 @@ def activity(member, external_id, kind, occurred_on, *, booked_on):
         member_id=member.pk, source_id=1, external_id=external_id, kind=kind, currency="CNY", occurred_on=occurred_on, booked_on=booked_on,
         occurred_at=datetime.datetime.combine(occurred_on, datetime.time(12), tzinfo=datetime.UTC),
     )  # fmt: skip
+
+
+def points(member, series, count, occurred_on):
+    kind = Kind.EARN if count > 0 else Kind.CLAWBACK
+    posting = Posting(
+        member_id=member.pk,
+        currency_id=series.currency_id,
+        key=uuid.uuid4(),
+        kind=kind,
+        points=count,
+        occurred_on=occurred_on,
+    )
+    (answer,) = ledger.post([posting], actor=NIGHT)
+    assert answer.outcome == "posted"
 
 
 def test_a_balance_is_carried_until_the_next_one():
@@ -170,6 +188,18 @@ def test_a_late_transaction_counts_on_its_own_day():
     assert rows(counted) == [(MONDAY - 3 * DAY, 0, 1, MONDAY - 3 * DAY), (MONDAY, 0, 2, MONDAY - 3 * DAY)]
 
 
+def test_growth_points_count_net_on_the_day_they_were_earned():
+    growth, member = SeriesFactory(growth=True), MemberFactory()
+    roll_up(MONDAY - DAY)
+    points(member, growth, 48, MONDAY - 9 * DAY)
+    points(member, growth, -18, MONDAY - 9 * DAY)
+    points(member, growth, 5, MONDAY)
+
+    roll_up(MONDAY)
+
+    assert rows(growth) == [(MONDAY - 9 * DAY, 0, 30, MONDAY - 9 * DAY), (MONDAY, 0, 35, MONDAY - 9 * DAY)]
+
+
 def test_a_repeat_changes_nothing_and_an_overlap_is_refused_by_the_database():
     counted, member = SeriesFactory(metric="transaction_count"), MemberFactory()
     roll_up(MONDAY - DAY)
@@ -230,19 +260,22 @@ def test_a_chunk_takes_as_many_statements_for_one_member_as_for_many(django_asse
 
 
 NIGHTS = 5
+# An example is several nights: trying smaller ones after a failure would take minutes.
+GENERATED = [Phase.explicit, Phase.reuse, Phase.generate]
 days = st.integers(0, NIGHTS - 1)
 fact = st.one_of(
     st.tuples(st.just("snapshot"), st.integers(0, 2), days, days, st.integers(-2, 5)),
     st.tuples(st.just("activity"), st.integers(0, 1), days, days, st.sampled_from(["card", "transfer"])),
+    st.tuples(st.just("points"), st.integers(0, 1), days, days, st.sampled_from([-3, 4, 9])),
     st.tuples(st.just("holding"), st.integers(0, 2), days, days, st.one_of(st.none(), st.integers(0, 4))),
     st.tuples(st.just("closing"), st.integers(0, 2), days, days, st.booleans()),
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, phases=GENERATED, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(facts=st.lists(fact, min_size=4, max_size=20), begins=days)
 def test_nights_of_any_facts_leave_the_same_totals_as_a_recount(facts, begins):
-    """Snapshots, closings, holdings and activities of any days, booked on any later nights, and series that begin on any night."""
+    """Snapshots, closings, holdings, activities and points of any days, booked on any later nights, and series that begin on any night."""
     with transaction.atomic():
         recounted_alike(facts, begins)
         transaction.set_rollback(True)
@@ -261,7 +294,7 @@ def recounted_alike(facts, begins):
         lambda: SeriesFactory(metric="products_held"),
         lambda: SeriesFactory(metric="average_assets", selection=["wealth"]),
     ]
-    series = [make() for make in makers[:2]]
+    series = [make() for make in makers[:2]] + [SeriesFactory(growth=True)]
     revisions = {
         key: itertools.count(1) for key in itertools.product(["snapshot", "holding"], range(3), [*range(NIGHTS), None])
     }
@@ -279,6 +312,8 @@ def recounted_alike(facts, begins):
                     snapshot(accounts[who], on, value, booked_on=date, revision=next(revisions[what, who, day]))
                 case "activity":
                     activity(members[who], str(number), value, on, booked_on=date)
+                case "points":
+                    points(members[who], series[2], value, on)
                 case "holding":
                     until = None if value is None else on + value * DAY
                     holding(
@@ -294,9 +329,8 @@ def recounted_alike(facts, begins):
                     accounts[who].closed_on = max(on, accounts[who].opened_on) if value else None
                     accounts[who].save()
         roll_up(date)
-        facts_now = [list(model.objects.order_by("revision")) for model in (BalanceSnapshot, Holding)] + [
-            list(Activity.objects.all())
-        ]
+        facts_now = [list(model.objects.order_by("revision")) for model in (BalanceSnapshot, Holding)]
+        facts_now += [list(model.objects.all()) for model in (Activity, Entry)]
         through = {
             (row.member_id, row.series_id): row for row in RunningTotal.objects.filter(day__lte=date).order_by("day")
         }
@@ -312,12 +346,14 @@ def recounted_alike(facts, begins):
     assert rolling.check(business_date=date, first_member=1, last_member=rolling.LARGEST_ID) == 0
 
 
-def recounted(series, member, accounts, date, first, snapshots, holdings, activities):
+def recounted(series, member, accounts, date, first, snapshots, holdings, activities, entries):
     """Return a series' total through `date` and its first day, counted day by day in Python from the facts alone."""
     if series.metric == "transaction_count":
         return sum(
             one.member_id == member.pk and one.kind == "card" and one.occurred_on <= date for one in activities
         ), False
+    if series.metric == "growth_points":
+        return sum(one.points for one in entries if one.member_id == member.pk and one.occurred_on <= date), False
     if series.metric == "products_held":
         held = {holding.external_id: holding for holding in holdings if holding.member_id == member.pk}.values()
         return sum(one.opened_on <= date and (one.closed_on is None or one.closed_on > date) for one in held), False
