@@ -83,7 +83,7 @@ class Tally:
 
 
 class Delivery:
-    """The opened files of one intake, read load by load."""
+    """The opened files of one intake, read load by load; `advance` hears how many lines have been read so far, and for what."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Delivery:
         tally: Tally,
     ) -> None:
         self.profile, self.files, self.tally, self._sieve, self._read = profile, files, tally, sieve, 0
-        self._advance: Callable[[int, str], None] = lambda lines, target: None
+        self.advance: Callable[[int, str], None] = lambda lines, target: None
         self.loads = [load for load in profile.loads if files[load.file]]
         self._look_ups = sorted({name for load in self.loads for name in _look_ups_of(load, profile)})
 
@@ -105,17 +105,13 @@ class Delivery:
         passes_of += [(self.profile.look_ups[name].file, 1) for name in self._look_ups]
         return sum(opened.lines * times for file, times in passes_of for opened in self.files[file])
 
-    def batches(self, *, advance: Callable[[int, str], None] = lambda lines, target: None) -> Iterator[Batch]:
-        """Give the delivery's reports in batches, target by target; rows that make no report go to the tally.
-
-        `advance` hears how many lines have been read so far, and for what.
-        """
-        self._advance = advance
-        self._keep_look_ups()
+    def batches(self) -> Iterator[Batch]:
+        """Give the delivery's reports in batches, target by target, after `keep_look_ups`; bad rows go to the tally."""
         for load in self.loads:
             yield from self._batches_of(load)
 
-    def _keep_look_ups(self) -> None:
+    def keep_look_ups(self) -> None:
+        """Read the files of the look-ups; refuses (refused_file) one that is not there or finds two rows for a key."""
         for name in self._look_ups:
             table, columns = self.profile.look_ups[name], taken_columns(self.profile, name)
             if not self.files[table.file]:
@@ -179,13 +175,13 @@ class Delivery:
         width = len(opened.places)
         for line, row in opened.rows():
             if line % BATCH == 0:
-                self._advance(self._read + line, target)
+                self.advance(self._read + line, target)
             if len(row) == width:
                 yield line, row
             elif refusing:
                 self.tally.refuse(target, "wrong_column_count", "", (opened, line, row))
         self._read += opened.lines
-        self._advance(self._read, target)
+        self.advance(self._read, target)
 
 
 @in_transaction

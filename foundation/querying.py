@@ -21,7 +21,7 @@ def statement(app: str, name: str) -> str:
 def copy_rows(cursor: CursorWrapper, *, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Stream `rows`, in the order of `columns`, into `table` by COPY; the names are ours, never a user's.
 
-    A value is None, text, a number, a date, an aware instant, bytes, or a mapping (written as JSON).
+    A value is None, text, a number, a date, an aware instant, or a mapping (written as JSON).
     """
     cursor.copy_expert(
         f"COPY {table} ({', '.join(columns)}) FROM STDIN", _Lines("\t".join(map(_field, row)) + "\n" for row in rows)
@@ -34,8 +34,6 @@ def _field(value: Any) -> str:
             return "\\N"
         case str():
             return value.translate(ESCAPES)
-        case bytes():
-            return f"\\\\x{value.hex()}"
         case dict():
             return json.dumps(value, ensure_ascii=False).translate(ESCAPES)
         case _:

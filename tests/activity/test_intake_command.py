@@ -123,6 +123,20 @@ def test_a_malformed_envelope_refuses_the_file_whole(bank, intake):
     assert (Activity.objects.count(), Intake.objects.count()) == (0, 0)
 
 
+def test_without_a_business_date_nothing_is_taken(committed, intake):
+    with pytest.raises(CommandError, match="no business date yet") as refused:
+        intake(GOOD)
+
+    assert refused.value.returncode == 1
+    assert Intake.objects.count() == 0
+
+
+def test_the_error_file_is_for_its_owner_only(bank, intake, tmp_path):
+    intake(["t4,A9,2026-02-27,1.00"])
+
+    assert (tmp_path / "errors.txt").stat().st_mode & 0o077 == 0
+
+
 def test_an_invalid_profile_is_refused_with_all_its_complaints(tmp_path):
     (tmp_path / "profile.toml").write_text('source = ""\ncolour = "red"\n')
 

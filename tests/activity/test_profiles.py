@@ -4,6 +4,7 @@ import csv
 import datetime
 import gzip
 import io
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,7 @@ def deliver(profile, folder, **files):
     tally, mapped = Tally(errors), read_profile(profile)
     with Sieve() as sieve:
         delivery = Delivery(profile=mapped, files=open_files(mapped, [folder]), sieve=sieve, tally=tally)
+        delivery.keep_look_ups()
         reports = [report for batch in delivery.batches() for report in batch.reports]
     return reports, tally, errors.getvalue().splitlines()[1:]
 
@@ -128,6 +130,14 @@ class TestComplaints:
 
         assert complaints_of(activity) == ["load[0].order: an activity is never superseded by another row"]
         assert complaints_of(HEAD + holding) == ["load[0].attributes: only activities have attributes"]
+
+    def test_the_example_of_the_documentation_is_taken(self):
+        text = (Path(__file__).resolve().parents[2] / "docs" / "intake.md").read_text(encoding="utf-8")
+
+        profile = read_profile(text.split("```toml")[1].split("```")[0])
+
+        assert profile.loads[0].target == "activities"
+        assert profile.files["payments"].formats.date == "%d.%m.%Y"
 
 
 class TestExpressions:

@@ -47,12 +47,12 @@ def snapshot(amount_minor, day=DAY):
 
 def test_an_external_id_reported_for_two_members_at_once_is_taken_for_one(bank):
     for turn in range(ROUNDS):
+        reports = [activity(f"t{turn}", name) for name in ("WANG", "LI")]
+
         answers = at_once(
             *(
-                lambda name=name: transactions.commit(
-                    record_activities, reports=[activity(f"t{turn}", name)], actor=CORE
-                )
-                for name in ("WANG", "LI")
+                lambda report=report: transactions.commit(record_activities, reports=[report], actor=CORE)
+                for report in reports
             )
         )
 

@@ -5,20 +5,22 @@ import contextlib
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from activity import taking_in
-from activity.opening import NoFile, RefusedFile, open_files
+from activity.opening import open_files
 from activity.reading_profile import InvalidProfile, read_profile
 from activity.sifting import Sieve
 from activity.taking_in import Delivery, Tally
 from foundation import transactions
 from foundation.actors import Actor
 from foundation.jobs import clock
+from foundation.jobs.fencing import next_to_close
 from foundation.progress import Progress
+from foundation.refusals import Refusal
 
 # Exit codes: everything taken is 0.
 REFUSED_WHOLE, INVALID, SOME_REFUSED = 1, 2, 3
@@ -51,7 +53,7 @@ class Command(BaseCommand):
         try:
             with contextlib.ExitStack() as stack:
                 files = open_files(mapped, paths)
-                stream = stack.enter_context(errors.open("w", encoding="utf-8", newline="")) if errors else None
+                stream = stack.enter_context(_private(errors)) if errors else None
                 tally, sieve = Tally(stream), stack.enter_context(Sieve())
                 delivery = Delivery(profile=mapped, files=files, sieve=sieve, tally=tally)
                 if dry_run:
@@ -62,7 +64,7 @@ class Command(BaseCommand):
                     self._take_in(delivery, run=transactions.commit)
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}", returncode=REFUSED_WHOLE) from error
-        except (RefusedFile, NoFile) as refusal:
+        except Refusal as refusal:
             raise CommandError(str(refusal), returncode=REFUSED_WHOLE) from refusal
         self._answer(mapped.name, tally, dry_run=dry_run, seconds=time.monotonic() - started, as_json=options["json"])
         if tally.refused:
@@ -70,11 +72,13 @@ class Command(BaseCommand):
 
     def _take_in(self, delivery: Delivery, *, run: Any) -> None:
         """Take the delivery batch by batch; `run` is transactions.commit, or a plain call inside the dry run's transaction."""
-        actor, tally = Actor.job("intake"), delivery.tally
-        at = clock.now()
-        intake = run(taking_in.begin, profile=delivery.profile, at=at, actor=actor)
+        actor, tally, at = Actor.job("intake"), delivery.tally, clock.now()
+        next_to_close()  # Without a business date there is nothing to book on.
         progress = Progress(delivery.lines)
-        for batch in delivery.batches(advance=progress.show):
+        delivery.advance = progress.show
+        delivery.keep_look_ups()
+        intake = run(taking_in.begin, profile=delivery.profile, at=at, actor=actor)
+        for batch in delivery.batches():
             outcomes = run(taking_in.take, batch=batch, at=at, actor=actor)
             tally.count_batch(batch, outcomes)
         progress.end()
@@ -92,6 +96,12 @@ class Command(BaseCommand):
             self.stderr.write(line)
         ending = "; dry run, nothing kept" if dry_run else ""
         self.stdout.write(f"{tally.refused:,} rows refused, {seconds:.1f} s{ending}")
+
+
+def _private(path: Path) -> IO[str]:
+    """Open a file to write that nobody else may read: refused rows may hold personal data."""
+    path.touch(mode=0o600)
+    return path.open("w", encoding="utf-8", newline="")
 
 
 def _call(verb: Any, **arguments: Any) -> Any:
