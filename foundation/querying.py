@@ -29,15 +29,14 @@ def copy_rows(cursor: CursorWrapper, *, table: str, columns: Sequence[str], rows
 
 
 def _field(value: Any) -> str:
-    match value:
-        case None:
-            return "\\N"
-        case str():
-            return value.translate(ESCAPES)
-        case dict():
-            return json.dumps(value, ensure_ascii=False).translate(ESCAPES)
-        case _:
-            return str(value)
+    # The commonest first: this runs for every cell of a million rows.
+    if isinstance(value, str):
+        return value.translate(ESCAPES) if value else ""
+    if value is None:
+        return "\\N"
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False).translate(ESCAPES) if value else "{}"
+    return str(value)
 
 
 class _Lines:
