@@ -102,13 +102,13 @@ def tier_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {
         "stood": stood,
         "explained": explained,
-        "rows": rows_of(explained) if explained else [],
+        "rows": rows_of(explained, words=context["words"]) if explained else [],
         "alternatives": max(len(explained.keeping), len(explained.rising)) if explained else 0,
         "decisions": list(zip(decisions, explained.history, strict=True)) if explained else [],
     }
 
 
-def rows_of(explained: tiers_explaining.Explanation) -> list[dict[str, Any]]:
+def rows_of(explained: tiers_explaining.Explanation, *, words: Words) -> list[dict[str, Any]]:
     """Return one row per measure and alternative: the member's figure beside what keeping his tier and what the next one asks."""
     rows: dict[tuple[int, str], dict[str, Any]] = {}
     for purpose, groups in (("keep", explained.keeping), ("rise", explained.rising)):
@@ -118,6 +118,8 @@ def rows_of(explained: tiers_explaining.Explanation) -> list[dict[str, Any]]:
                     (place, one.measure.key), {"place": place, "keep": None, "rise": None, "measured": one}
                 )
                 row[purpose] = one
+    for row in rows.values():
+        row["short"] = words.shown(row["rise"].measure, row["rise"].gap) if row["rise"] and row["rise"].gap else ""
     return [rows[key] for key in sorted(rows, key=lambda key: key[0])]
 
 
