@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from members import reports as of_members
-from members.reports import LATEST, well_dated, well_written
+from members.reports import LATEST, UNWRITABLE, well_dated, well_written
 
 MOST_MINOR = 10**14
 DIRECTIONS = ("", "debit", "credit")
 HIGHEST_GRADE = 1000
+LONGEST_ATTRIBUTES = 4000
 
 # Why a report is refused: the field at fault and a sentence for people, by the stable code for programs.
 REASONS: dict[str, tuple[str, str | Promise]] = of_members.REASONS | {
@@ -26,6 +28,10 @@ REASONS: dict[str, tuple[str, str | Promise]] = of_members.REASONS | {
     "invalid_currency": ("currency", _("The currency is not a code of three capital letters.")),
     "invalid_occurred_at": ("occurred_at", _("The time is missing or lies before 1900 or after 2199.")),
     "invalid_day": ("day", _("The date is missing or lies before 1900 or after 2199.")),
+    "invalid_attributes": (
+        "attributes",
+        _("The attributes are longer than 4,000 characters or hold what can't be stored."),
+    ),
     "invalid_product": ("product", _("The product is missing, too long, or holds a control character.")),
     "invalid_grade": ("grade", _("The grade is not a whole number from 0 to 1,000.")),
     "unknown_account": ("account_number", _("The member has no account of this number.")),
@@ -62,14 +68,14 @@ class ActivityReport:
             return "invalid_amount"
         if self.currency and not (len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper()):
             return "invalid_currency"
-        if not well_dated(self.occurred_at.date()):
+        if self.occurred_at.tzinfo is None or not well_dated(self.occurred_at.date()):
             return "invalid_occurred_at"
         texts = (self.purpose, self.channel, self.merchant_category, self.product)
         if any(text and not well_written(text, most=40) for text in texts) or not well_written(
             self.branch, least=0, most=20
         ):
             return "invalid_text"
-        return _fault_of_id(self) or _fault_of_owner(self)
+        return _fault_of_id(self) or _fault_of_owner(self) or _fault_of_attributes(self.attributes)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +143,17 @@ class CreditGradeReport:
 
 def _names_source(code: str) -> bool:
     return well_written(code, most=40) and "/" not in code
+
+
+def _fault_of_attributes(attributes: Mapping[str, Any]) -> str:
+    if not attributes:
+        return ""
+    try:
+        text = json.dumps(attributes, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return "invalid_attributes"
+    storable = len(text) <= LONGEST_ATTRIBUTES and "\\u0000" not in text and not UNWRITABLE.search(text)
+    return "" if storable else "invalid_attributes"
 
 
 def _fault_of_id(report: ActivityReport | HoldingReport) -> str:

@@ -107,6 +107,11 @@ class TestActivities:
             activity("h", purpose="a\0b"),
             activity("i", currency="yuan"),
             activity("j", channel="\ud800"),
+            activity("k", attributes={"note": "a\0b"}),
+            activity("l", attributes={"note": "\ud800"}),
+            activity("m", attributes={"ratio": float("nan")}),
+            activity("n", attributes={"note": "x" * 4000}),
+            activity("o", occurred_at=NOON.replace(tzinfo=None)),
         ]
 
         outcomes = record_activities(reports, actor=CORE)
@@ -114,6 +119,7 @@ class TestActivities:
         assert outcomes == [
             "recorded", "unknown_account", "unknown_member", "unknown_account", "unknown_member", "invalid_external_id",
             "invalid_amount", "invalid_direction", "invalid_kind", "invalid_text", "invalid_currency", "invalid_text",
+            *["invalid_attributes"] * 4, "invalid_occurred_at",
         ]  # fmt: skip
         assert Activity.objects.count() == 1
 
