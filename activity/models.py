@@ -56,7 +56,9 @@ class Activity(models.Model):
     product = models.CharField(_("product"), max_length=40, blank=True)
     branch = models.CharField(_("branch"), max_length=20, blank=True)
     attributes = models.JSONField(_("attributes"), default=dict)
-    earned_at_once = models.BooleanField(_("earned at once"), default=False, help_text=_("Taken on line; the night does not earn on it again."))
+    earned_at_once = models.BooleanField(
+        _("earned at once"), default=False, help_text=_("Taken on line; the night does not earn on it again.")
+    )
 
     class Meta:
         verbose_name = _("activity")
