@@ -139,7 +139,7 @@ class Words:
 
     def label(self, measure: Measure) -> str:
         """Return what is measured, such as “average daily assets in the last 90 days”."""
-        return _filled("%(measure)s %(window)s", measure=str(measure.metric.label), window=_window(measure))
+        return _filled(_("%(measure)s %(window)s"), measure=str(measure.metric.label), window=_window(measure))
 
     def asked(self, condition: Condition, minimum: int) -> str:
         """Return a minimum, such as “at least 500 growth points in the last 12 months”."""
