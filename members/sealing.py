@@ -24,7 +24,7 @@ NONCE_BYTES = 12
 SURNAME_INITIALS = {
     "单": "s", "單": "s", "仇": "q", "曾": "z", "解": "x", "查": "z", "区": "o", "區": "o", "盖": "g", "蓋": "g", "乐": "y", "樂": "y",
     "种": "c", "折": "s", "召": "s", "员": "y", "員": "y", "缪": "m", "繆": "m", "朴": "p", "祭": "z", "秘": "b", "长": "z", "長": "z",
-    "尉": "y", "万俟": "m", "萬俟": "m", "澹": "t", "隗": "w", "郗": "x", "重": "c", "翟": "z", "石": "s", "黑": "h",
+    "尉": "y", "万俟": "m", "萬俟": "m", "澹": "t", "隗": "w", "郗": "x", "重": "c", "翟": "z",
 }  # fmt: skip
 
 
@@ -105,7 +105,8 @@ def _plain(text: str) -> str:
 
 
 NORMAL_FORMS = {
-    "name": lambda text: normal_name(text).casefold(),
+    # With or without the space or the dot that some files put between the parts.
+    "name": lambda text: SEPARATORS.sub("", normal_name(text)).casefold(),
     "surname": lambda text: normal_name(text).casefold(),
     "phone": normal_phone,
     "national_id": _plain,
