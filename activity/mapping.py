@@ -116,8 +116,8 @@ def passes(tests: Sequence[Test], *, places: Places) -> Callable[[Row], bool]:
     bound = [(places[test.column], test.values, test.among) for test in tests]
     if len(bound) == 1:
         [(only, values, among)] = bound
-        return lambda row: (row[only].strip() in values) is among
-    return lambda row: all((row[place].strip() in values) is among for place, values, among in bound)
+        return lambda row: (_normal(row[only]) in values) is among
+    return lambda row: all((_normal(row[place]) in values) is among for place, values, among in bound)
 
 
 def texts(expression: Expression, *, places: Places, codes: Mapping[str, Mapping[str, str]], found: Found) -> Texts:

@@ -60,11 +60,16 @@ def open_files(profile: Profile, paths: Sequence[Path]) -> dict[str, list[Opened
     """Return the delivery's files by their name in the profile, each read through once to see that its envelope is in order.
 
     Refuses whole (refused_file) a file that is truncated, not in its encoding, empty, or lacks a column that is asked of it;
-    and (no_file) a delivery without any file the profile knows. Files of no interest to the profile are left alone.
+    and (no_file) a delivery without any file the profile knows. In a directory, files of no interest are left alone.
     """
+    if missing := [path for path in paths if not path.exists()]:
+        raise RefusedFile(file=missing[0].name, why=_("it is not there"))
     candidates = sorted(
         {inside for path in paths for inside in (path.iterdir() if path.is_dir() else [path]) if inside.is_file()}
     )
+    for path in paths:
+        if path.is_file() and not any(path.match(file.glob) for file in profile.files.values()):
+            raise RefusedFile(file=path.name, why=_("no glob of the profile names it"))
     opened: dict[str, list[OpenedFile]] = {name: [] for name in profile.files}
     for name, file in profile.files.items():
         for path in candidates:

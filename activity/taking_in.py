@@ -85,14 +85,7 @@ class Tally:
 class Delivery:
     """The opened files of one intake, read load by load; `advance` hears how many lines have been read so far, and for what."""
 
-    def __init__(
-        self,
-        *,
-        profile: Profile,
-        files: dict[str, list[OpenedFile]],
-        sieve: Sieve,
-        tally: Tally,
-    ) -> None:
+    def __init__(self, *, profile: Profile, files: dict[str, list[OpenedFile]], sieve: Sieve, tally: Tally) -> None:
         self.profile, self.files, self.tally, self._sieve, self._read = profile, files, tally, sieve, 0
         self.advance: Callable[[int, str], None] = lambda lines, target: None
         self.loads = [load for load in profile.loads if files[load.file]]

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from activity.models import Activity, Intake
+from activity.models import Activity, BalanceSnapshot, Intake
 from activity.opening import open_files
 from activity.reading_profile import read_profile
 from activity.sifting import Sieve
@@ -16,7 +16,9 @@ from activity.taking_in import Delivery, Tally, take
 from foundation import transactions
 from foundation.actors import Actor
 from foundation.audit.models import AuditEvent
-from tests.factories import AccountFactory, BankFactory, MemberFactory
+from members.models import Member
+from members.sealing import open_person
+from tests.factories import AccountFactory, BankFactory, BranchFactory, MemberFactory
 
 PROFILE = """
 name = "Cards"
@@ -189,3 +191,110 @@ def test_of_a_hundred_thousand_rows_37_are_bad_and_come_in_when_mended(bank, int
     assert sorted(int(error["line"]) for error in errors) == [index + 2 for index in bad]
     assert (mended[0], mended[1]["targets"]) == (0, {"activities": {"recorded": 37}})
     assert Activity.objects.count() == 100_000
+
+
+WHOLE = """
+name = "福州银行"
+source = "core"
+formats = { encoding = "gb18030", delimiter = "|", quote = "", date = "%Y%m%d" }
+
+[files.customers]
+glob = "客户*.txt"
+
+[files.accounts]
+glob = "账户*.txt"
+
+[files.balances]
+glob = "余额*.txt"
+
+[codes.genders]
+1 = "male"
+2 = "female"
+
+[codes.classes]
+D = "deposit"
+W = "wealth"
+
+[[load]]
+target = "grades"
+file = "customers"
+fields = { member_number = "客户号", day = "评级日", grade = "评级" }
+
+[[load]]
+target = "snapshots"
+file = "balances"
+order = "序号"
+fields = { account_number = "账号", day = "日期", amount = "余额" }
+
+[[load]]
+target = "members"
+file = "customers"
+[load.fields]
+number = "客户号"
+branch_code = "网点"
+joined_on = "开户日"
+full_name = "姓名"
+phone = "手机"
+national_id = "证件号"
+gender = { column = "性别", codes = "genders", unlisted = "" }
+
+[[load]]
+target = "accounts"
+file = "accounts"
+[load.fields]
+number = "账号"
+member_number = "客户号"
+account_class = { column = "类别", codes = "classes" }
+opened_on = "开户日"
+closed_on = "销户日"
+"""
+CUSTOMERS = """客户号|网点|开户日|姓名|手机|证件号|性别|评级日|评级
+K1|HQ|20240115|王小明|13800131234|110101199003070011|1|20260228|7
+K2|HQ|20240201|欧阳娜娜||  |9|20260228|x
+K3|??|20240201|买买提·艾力||||20260228|3
+"""
+ACCOUNTS = """账号|客户号|类别|开户日|销户日
+Z1|K1|D|20240115|
+Z2|K1|W|20240115|20260210
+Z3|K2|X|20240201|
+"""
+BALANCES = """账号|日期|余额|序号
+Z1|20260201|10.00|2
+Z1|20260201|99.00|1
+Z2|20260201|50.00|1
+Z2|20260215|50.00|1
+"""
+
+
+def test_a_delivery_of_every_target_in_the_banks_own_words(committed, tmp_path):
+    BankFactory()
+    BranchFactory(code="HQ")
+    (tmp_path / "profile.toml").write_text(WHOLE, encoding="utf-8")
+    for name, content in (("客户_0301", CUSTOMERS), ("账户_0301", ACCOUNTS), ("余额_0301", BALANCES)):
+        (tmp_path / f"{name}.txt").write_bytes(content.encode("gb18030"))
+    answer = StringIO()
+
+    with pytest.raises(SystemExit) as end:
+        call_command("intake", "--profile", str(tmp_path / "profile.toml"), str(tmp_path), "--json", stdout=answer)
+
+    assert end.value.code == 3
+    assert json.loads(answer.getvalue())["targets"] == {
+        "members": {"enrolled": 2, "unknown_branch": 1},
+        "accounts": {"opened": 2, "unlisted_code": 1},
+        "snapshots": {"account_closed": 1, "recorded": 2, "superseded": 1},
+        "grades": {"recorded": 1, "unknown_member": 1, "unreadable_number": 1},
+    }
+    wang, ouyang = Member.objects.order_by("number")
+    assert (wang.person.masked_name, wang.person.masked_phone, ouyang.person.masked_name) == (
+        "王*",
+        "138****1234",
+        "欧阳*",
+    )
+    assert open_person(wang.person).gender == "male"
+    balances = BalanceSnapshot.objects.order_by("account_id", "day").values_list("account_id", "day", "amount_minor")
+    deposit, wealth = wang.accounts.order_by("number").values_list("pk", flat=True)
+    assert list(balances) == [
+        (deposit, datetime.date(2026, 2, 1), 1_000),
+        (wealth, datetime.date(2026, 2, 1), 5_000),
+        (wealth, datetime.date(2026, 2, 10), 0),
+    ]

@@ -304,6 +304,14 @@ class TestEnvelopes:
         with pytest.raises(NoFile):
             deliver(HEAD + HOLDINGS, tmp_path, other="id\n1\n")
 
+    def test_a_path_that_is_not_there_or_that_no_glob_names_is_refused(self, tmp_path):
+        (tmp_path / "other.csv").write_text("id\n1\n")
+        profile = read_profile(HEAD + HOLDINGS)
+
+        for name, why in (("facts_9.csv", "it is not there"), ("other.csv", "no glob of the profile names it")):
+            with pytest.raises(RefusedFile, match=f"{name}.*{why}"):
+                open_files(profile, [tmp_path / name])
+
     def test_a_look_ups_file_that_is_not_there_refuses_the_delivery(self, tmp_path):
         more = '[files.people]\nglob = "people.csv"\n[look_ups.person]\nfile = "people"\nkey = "id"\n'
         expression = '{ look_up = "person", key = "id", take = "name" }'
