@@ -59,9 +59,9 @@ class ActivityIn(serializers.Serializer):
     amount = AmountIn(required=False, default=None)
     occurredAt = serializers.DateTimeField(source="occurred_at")  # noqa: N815
     channel = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
-    merchantCategory = serializers.CharField(
+    merchantCategory = serializers.CharField(  # noqa: N815
         max_length=40, required=False, allow_blank=True, default="", source="merchant_category"
-    )  # noqa: N815
+    )
     product = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
     branch = serializers.CharField(max_length=20, required=False, allow_blank=True, default="")
     attributes = serializers.DictField(required=False, default=dict)

@@ -4,6 +4,7 @@ the database function `points_post` and its siblings; `runtime` may only SELECT 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from foundation.translating import translated
@@ -105,7 +106,7 @@ class Entry(models.Model):
     event_key = models.UUIDField(_("event key"))
     occurred_on = models.DateField(_("occurred on"))
     booked_on = models.DateField(_("booked on"))
-    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
     cause = models.CharField(_("cause"), max_length=140)
     rule_version_id = models.IntegerField(_("rule version"), null=True)
     figures = models.JSONField(_("figures"), null=True)

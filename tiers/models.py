@@ -4,6 +4,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, BigIntegerRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from foundation.jobs.models import JobRun
@@ -216,7 +217,7 @@ class Decision(models.Model):
     run = models.ForeignKey(
         JobRun, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("job run")
     )
-    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now())
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
 
     class Meta:
         verbose_name = _("decision")

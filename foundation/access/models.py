@@ -1,5 +1,6 @@
 """Who may see and do what: users, the branch tree, and staff's postings in it."""
 
+import datetime
 from typing import Self
 
 from django.contrib.auth.models import AbstractUser
@@ -52,6 +53,9 @@ class Branch(models.Model):
 
 class User(AbstractUser):
     """Anyone who signs in: staff (an employee number, postings) or a member (the members app points here)."""
+
+    acts_at: datetime.datetime  # once a request has asked, see signing_in.moment_of
+    postings_by_day: "dict[datetime.date, list[StaffPosting]]"  # see visibility.postings
 
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]

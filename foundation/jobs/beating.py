@@ -26,4 +26,4 @@ def beat(*, at: datetime.datetime) -> None:
 def last_beat() -> datetime.datetime | None:
     """Return when a ring was last consumed."""
     last = JobRun.objects.filter(job=JOB).order_by("-business_date").first()
-    return last and last.finished_at
+    return last.finished_at if last else None

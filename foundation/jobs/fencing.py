@@ -35,7 +35,7 @@ def next_to_close() -> datetime.date:
 def last_closed() -> datetime.date | None:
     """Return the newest closed business date, if there is one."""
     closed = BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).order_by("-date").first()
-    return closed and closed.date
+    return closed.date if closed else None
 
 
 @in_transaction

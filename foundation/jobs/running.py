@@ -127,12 +127,12 @@ class Worker:
     present: Chunk | None = None
 
     @in_transaction
-    def do_next(self) -> bool:
-        """Claim the next chunk, do its step's work and mark it done; return False where none is free."""
+    def do_next(self) -> Chunk | None:
+        """Claim the next chunk, do its step's work and mark it done; return it, or None where none is free."""
         self.present = None
         self.present = next(iter(Chunk.objects.raw(CLAIM, {"run": self.run.pk, "passed": self.passed})), None)
         if self.present is None:
-            return False
+            return None
         verb = next(step.verb for step in self.job.steps if step.name == self.present.step)
         counts = verb(
             business_date=self.run.business_date,
@@ -143,15 +143,15 @@ class Worker:
         )
         with connection.cursor() as cursor:
             cursor.execute(DONE, [json.dumps(counts), self.present.pk])
-        return True
+        return self.present
 
     @in_transaction
-    def note_failure(self, *, error: Exception) -> None:
+    def note_failure(self, *, chunk: Chunk, error: Exception) -> None:
         """Write onto the run at which step it failed, and the first line of why."""
-        self.passed.append(self.present.pk)
+        self.passed.append(chunk.pk)
         first_line = (str(error).splitlines() or [""])[0]
         JobRun.objects.filter(pk=self.run.pk).update(
-            status=JobRun.Status.FAILED, step=self.present.step, error=f"{type(error).__name__}: {first_line}"[:400]
+            status=JobRun.Status.FAILED, step=chunk.step, error=f"{type(error).__name__}: {first_line}"[:400]
         )
 
     def others_work(self) -> bool:
@@ -172,17 +172,17 @@ def work(
     with structlog.contextvars.bound_contextvars(job=job.name, run=run.pk, business_date=f"{run.business_date}"):
         while not (stop and stop.is_set()):
             try:
-                did_one = transactions.commit(worker.do_next)
+                done = transactions.commit(worker.do_next)
             except Exception as error:
                 if worker.present is None or not connection.is_usable():
                     raise
                 log.exception("chunk failed", step=worker.present.step, first_member=worker.present.first_member)
-                transactions.commit(worker.note_failure, error=error)
+                transactions.commit(worker.note_failure, chunk=worker.present, error=error)
                 continue
-            if did_one:
+            if done:
                 pause = FIRST_PAUSE
                 if tell:
-                    tell(worker.present)
+                    tell(done)
             elif worker.others_work():
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
