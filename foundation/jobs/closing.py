@@ -7,12 +7,15 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from foundation import transactions
-from foundation.jobs import clock, fencing, running
+from foundation.jobs import clock, fencing, running, statistics
 from foundation.jobs.driving import drive, driving
 from foundation.jobs.models import BusinessDate, Chunk, JobRun
 from foundation.jobs.running import Job
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
+
+# After a date that took longer, and before the first, the tables may have grown beyond what the planner knows.
+WORTH_STATISTICS = datetime.timedelta(seconds=1)
 
 Summon = Callable[[JobRun, int], None]  # asks other processes to help with a run of so many chunks a step
 Tell = Callable[[JobRun, Chunk | None], None]  # hears of each chunk done here, and with None of each date closed
@@ -70,6 +73,8 @@ def close(
     runs = []
     with driving(job=job, who=who):
         while (business_date := fencing.next_to_close()) <= through:
+            if not runs or runs[-1].took > WORTH_STATISTICS:
+                statistics.refresh()
             run = transactions.commit(begin, job=job, business_date=business_date, at=clock.now())
             if summon and (chunks := run.chunks.filter(step=job.steps[-1].name, done_at=None).count()) > 1:
                 summon(run, chunks)

@@ -1,5 +1,7 @@
 """What ran, for which business date, how far: BusinessDate, JobRun, Chunk; and the bank they belong to."""
 
+import datetime
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -39,7 +41,9 @@ class BusinessDate(models.Model):
         verbose_name = _("business date")
         verbose_name_plural = _("business dates")
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=["open", "closing", "closed"]), name="business_date_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=["open", "closing", "closed"]), name="business_date_status_known"
+            ),
             models.UniqueConstraint(fields=["status"], condition=Q(status="open"), name="one_business_date_open"),
             models.UniqueConstraint(fields=["status"], condition=Q(status="closing"), name="one_business_date_closing"),
         ]
@@ -72,12 +76,18 @@ class JobRun(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["job", "business_date"], name="one_run_per_job_and_business_date"),
             models.CheckConstraint(
-                condition=Q(finished_at__isnull=True) | Q(finished_at__gte=F("started_at")), name="job_run_ends_after_its_start"
+                condition=Q(finished_at__isnull=True) | Q(finished_at__gte=F("started_at")),
+                name="job_run_ends_after_its_start",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.job} {self.business_date:%Y-%m-%d}"
+
+    @property
+    def took(self) -> datetime.timedelta | None:
+        """Return how long it was from the first start to the end; None before that."""
+        return self.finished_at and self.finished_at - self.started_at
 
 
 class Chunk(models.Model):
