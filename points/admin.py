@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from foundation.jobs.models import Bank
+from foundation.money import money
 from foundation.web.browsing import BrowseAdmin, choose
 from points.models import PointCurrency
 
@@ -10,7 +12,7 @@ from points.models import PointCurrency
 @admin.register(PointCurrency)
 class PointCurrencyAdmin(BrowseAdmin):
     keyset = ("id",)
-    list_display = ("name", "code", "kind", "expiry", "worth_minor")
+    list_display = ("name", "code", "kind", "expiry", "worth")
     list_filter = (choose("kind"),)
     list_display_links = None
     intro = _("Reward points can be spent and lapse; growth points count for tiers only.")
@@ -18,6 +20,12 @@ class PointCurrencyAdmin(BrowseAdmin):
     @admin.display(description=_("name"))
     def name(self, currency: PointCurrency) -> str:
         return str(currency)
+
+    @admin.display(description=_("worth of 100 points"))
+    def worth(self, currency: PointCurrency) -> str:
+        if currency.worth_minor is None:
+            return ""
+        return money(currency.worth_minor * 100, currency=Bank.objects.get().currency)
 
     @admin.display(description=_("expiry"))
     def expiry(self, currency: PointCurrency) -> str:

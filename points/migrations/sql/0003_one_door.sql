@@ -43,18 +43,20 @@ BEGIN
   END IF;
 END $$;
 
--- Points spent so far: a debit that does not fit takes nothing; one that may owe takes what is there.
-CREATE FUNCTION points_spend_step(spent bigint, points bigint, can_spend bigint, may_owe boolean) RETURNS bigint
-LANGUAGE sql IMMUTABLE AS
-$$ SELECT CASE WHEN spent + points <= can_spend THEN spent + points WHEN may_owe THEN can_spend ELSE spent END $$;
+-- What a purse's debits have spent so far, and what the last of them took: one that does not fit takes nothing, one that may owe
+-- takes what is there.
+CREATE FUNCTION points_spend_step(so_far bigint[], points bigint, can_spend bigint, may_owe boolean) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN so_far[1] + points <= can_spend THEN ARRAY[so_far[1] + points, points]
+              WHEN may_owe THEN ARRAY[can_spend, can_spend - so_far[1]] ELSE ARRAY[so_far[1], 0] END
+$$;
 CREATE AGGREGATE points_spend(points bigint, can_spend bigint, may_owe boolean) (
-  SFUNC = points_spend_step, STYPE = bigint, INITCOND = '0');
+  SFUNC = points_spend_step, STYPE = bigint[], INITCOND = '{0,0}');
 
 CREATE TYPE points_answer AS (seq bigint, outcome text, number integer, balance_after bigint);
 CREATE TYPE points_debit AS (member_id bigint, currency_id smallint, number integer, spent_from bigint, spent_to bigint);
 CREATE TYPE points_repeat AS (
-  member_id bigint, currency_id smallint, event_key uuid, kind smallint, points bigint, occurred_on date, cause text,
-  seq bigint, outcome text);
+  member_id bigint, currency_id smallint, event_key uuid, kind smallint, points bigint, occurred_on date, cause text, seq bigint);
 
 -- Bring purses up to date that the caller has locked: free what was pending until p_open (it first pays what is owed), then book
 -- the expiry of lots whose last day lies before the purse's p_good_from (NULL: none). Lots up to p_closed have expired already.
@@ -173,48 +175,47 @@ BEGIN
     PERFORM points_settle(stale_members, stale_currencies, stale_good_from, closed_through, open_on, NULL);
   END IF;
 
-  -- 2. Decide every item, then write the entries, the lots of credits and the balances.
-  WITH item AS (          -- fresh: an open member's purse, a key that is not in the ledger, the first item of the batch with this key
-    SELECT i.*, b.available, b.pending, b.owed, b.entries, e.number AS old_number, e.balance_after AS old_balance,
-           e.number IS NOT NULL
-             AND (e.kind, e.points, e.occurred_on, e.cause) IS DISTINCT FROM (i.kind, i.points, i.occurred_on, i.cause) AS differs,
-           b.member_id IS NULL OR coalesce(i.member_id = ANY (closed_members), false) AS unknown,
-           b.frozen AND i.points < 0 AND i.kind IN (3, 8) AS stopped,
-           b.member_id IS NOT NULL AND NOT coalesce(i.member_id = ANY (closed_members), false)
-             AND e.number IS NULL AND i.repeat = 1 AS fresh
-      FROM (SELECT p.*, row_number() OVER (PARTITION BY member_id, currency_id, event_key ORDER BY seq) AS repeat,
-                   is_lot AND expires_on < booked_on AS lapsed,
-                   is_lot AND expires_on >= booked_on AND available_on > open_on AS waits
-              FROM (SELECT member_id, currency_id, event_key, kind, points, occurred_on, cause, rule_version_id, figures, seq,
-                           points < 0 AS is_debit, currency_id = ANY (growth) AS grows,
-                           points > 0 AND currency_id <> ALL (growth) AS is_lot, coalesce(expires_on, never) AS expires_on,
-                           coalesce(available_on, least(occurred_on, open_on)) AS available_on,
-                           coalesce(p_business_date, greatest(occurred_on, open_on)) AS booked_on
-                      FROM unnest(p_member, p_currency, p_key, p_kind, p_points, p_occurred, p_expires, p_available, p_cause,
-                                  p_rule, p_figures)
-                           WITH ORDINALITY AS u(member_id, currency_id, event_key, kind, points, occurred_on, expires_on,
-                                                available_on, cause, rule_version_id, figures, seq)) p) i
+  -- 2. Decide every item, then write the entries, the lots of credits and the balances. An item goes one way: a credit `pays` at
+  --    once, `waits` or has `lapsed`; a `debit`; or, with nothing to decide, its outcome.
+  WITH item AS (
+    SELECT i.*, b.available, b.owed, b.available + b.pending - b.owed AS balance, b.entries,
+           e.number AS old_number, e.balance_after AS old_balance,
+           CASE WHEN e.number IS NOT NULL AND (e.kind, e.points, e.occurred_on, e.cause)
+                                              IS DISTINCT FROM (i.kind, i.points, i.occurred_on, i.cause) THEN 'conflict'
+                WHEN e.number IS NOT NULL THEN 'duplicate'
+                WHEN b.member_id IS NULL OR i.member_id = ANY (closed_members) THEN 'unknown_purse'
+                WHEN i.points < 0 AND i.kind IN (3, 8) AND b.frozen THEN 'frozen'
+                WHEN i.repeat > 1 THEN 'repeat'
+                WHEN i.points < 0 AND i.kind NOT IN (5, 7) AND i.currency_id = ANY (growth) THEN 'insufficient'  -- never spent
+                WHEN i.points < 0 THEN 'debit'
+                WHEN i.currency_id = ANY (growth) THEN 'pays'
+                WHEN i.expires_on < i.booked_on THEN 'lapsed'
+                WHEN i.available_on > open_on THEN 'waits'
+                ELSE 'pays' END AS way
+      FROM (SELECT member_id, currency_id, event_key, kind, points, occurred_on, cause, rule_version_id, figures, seq,
+                   coalesce(expires_on, never) AS expires_on, coalesce(available_on, least(occurred_on, open_on)) AS available_on,
+                   coalesce(p_business_date, greatest(occurred_on, open_on)) AS booked_on,
+                   row_number() OVER (PARTITION BY member_id, currency_id, event_key ORDER BY seq) AS repeat  -- and so sorted
+              FROM unnest(p_member, p_currency, p_key, p_kind, p_points, p_occurred, p_expires, p_available, p_cause, p_rule, p_figures)
+                   WITH ORDINALITY AS u(member_id, currency_id, event_key, kind, points, occurred_on, expires_on, available_on,
+                                        cause, rule_version_id, figures, seq)) i
       LEFT JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id
       LEFT JOIN points_entry e ON e.member_id = i.member_id AND e.currency_id = i.currency_id AND e.event_key = i.event_key),
   credited AS (           -- in_order: a purse's credits first, then its debits, both in the order given
-    SELECT *, fresh AND NOT is_debit AND NOT lapsed AND NOT waits AS pays,
-           coalesce(sum(points) FILTER (WHERE fresh AND NOT is_debit AND NOT lapsed AND NOT waits) OVER in_order, 0)::bigint AS credits
-      FROM item WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY is_debit, seq ROWS UNBOUNDED PRECEDING)),
-  weighed AS (            -- growth points are taken back or adjusted, never spent
-    SELECT *, points_spend(-points, CASE WHEN grows AND kind NOT IN (5, 7) THEN 0 ELSE available + greatest(credits - owed, 0) END,
-                           kind = 5) FILTER (WHERE fresh AND is_debit AND NOT stopped) OVER in_order AS spent
-      FROM credited WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY is_debit, seq ROWS UNBOUNDED PRECEDING)),
-  taken AS (
-    SELECT *, spent - lag(spent, 1, 0::bigint) OVER (PARTITION BY member_id, currency_id ORDER BY is_debit, seq) AS taken
-      FROM weighed),
+    SELECT *, coalesce(sum(points) FILTER (WHERE way = 'pays') OVER in_order, 0)::bigint AS credits
+      FROM item WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY points < 0, seq ROWS UNBOUNDED PRECEDING)),
+  weighed AS (
+    SELECT *, points_spend(-points, available + greatest(credits - owed, 0), kind = 5) FILTER (WHERE way = 'debit') OVER in_order AS spent
+      FROM credited WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY points < 0, seq ROWS UNBOUNDED PRECEDING)),
   decided AS (
-    SELECT *, fresh AND NOT stopped AND (NOT is_debit OR kind = 5 OR taken = -points) AS posted,
-           CASE WHEN pays THEN least(points, greatest(owed - credits + points, 0)) ELSE 0 END AS owed_paid FROM taken),
+    SELECT *, way IN ('pays', 'waits', 'lapsed') OR way = 'debit' AND (kind = 5 OR spent[2] = -points) AS posted,
+           CASE WHEN way = 'pays' THEN least(points, greatest(owed - credits + points, 0)) ELSE 0 END AS owed_paid FROM weighed),
   booked AS MATERIALIZED (  -- a credit that has lapsed takes two numbers: its own and its expiry's
-    SELECT *, (entries + sum(1 + lapsed::integer) FILTER (WHERE posted) OVER in_order - lapsed::integer)::integer AS number,
-           (available + pending - owed + sum(CASE WHEN lapsed THEN 0 ELSE points END) FILTER (WHERE posted) OVER in_order
-            + CASE WHEN lapsed THEN points ELSE 0 END)::bigint AS balance_after
-      FROM decided WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY is_debit, seq ROWS UNBOUNDED PRECEDING)),
+    SELECT *, (entries + sum(CASE WHEN way = 'lapsed' THEN 2 ELSE 1 END) FILTER (WHERE posted) OVER in_order
+               - CASE WHEN way = 'lapsed' THEN 1 ELSE 0 END)::integer AS number,
+           (balance + sum(CASE WHEN way = 'lapsed' THEN 0 ELSE points END) FILTER (WHERE posted) OVER in_order
+            + CASE WHEN way = 'lapsed' THEN points ELSE 0 END)::bigint AS balance_after
+      FROM decided WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY points < 0, seq ROWS UNBOUNDED PRECEDING)),
   written AS (
     INSERT INTO points_entry (member_id, currency_id, number, kind, points, balance_after, event_key, occurred_on, booked_on,
                               cause, rule_version_id, figures)
@@ -224,43 +225,43 @@ BEGIN
      UNION ALL
     SELECT member_id, currency_id, number + 1, 4, -points, balance_after - points, md5('expire/' || number)::uuid, expires_on,
            booked_on, 'lot/' || number, NULL, NULL
-      FROM booked WHERE posted AND lapsed),
+      FROM booked WHERE way = 'lapsed'),
   lots AS (
     INSERT INTO points_lot (member_id, currency_id, expires_on, number, points, remaining, expired, available_on)
-    SELECT member_id, currency_id, expires_on, number, points, CASE WHEN lapsed THEN 0 ELSE points - owed_paid END,
-           CASE WHEN lapsed THEN points ELSE 0 END, available_on
-      FROM booked WHERE posted AND is_lot),
+    SELECT member_id, currency_id, expires_on, number, points, CASE WHEN way = 'lapsed' THEN 0 ELSE points - owed_paid END,
+           CASE WHEN way = 'lapsed' THEN points ELSE 0 END, available_on
+      FROM booked WHERE posted AND points > 0 AND currency_id <> ALL (growth)),
   paid AS (
     INSERT INTO points_allocation (member_id, currency_id, debit_number, lot_expires_on, lot_number, points)
-    SELECT member_id, currency_id, number, expires_on, number, owed_paid FROM booked WHERE posted AND is_lot AND owed_paid > 0),
+    SELECT member_id, currency_id, number, expires_on, number, owed_paid
+      FROM booked WHERE owed_paid > 0 AND currency_id <> ALL (growth)),
   change AS MATERIALIZED (
-    SELECT member_id, currency_id, min(entries) AS entries, sum(1 + lapsed::integer) AS written, max(booked_on) AS booked_on,
-           coalesce(sum(points) FILTER (WHERE NOT is_debit), 0)::bigint AS credits,
-           coalesce(-sum(points) FILTER (WHERE is_debit), 0)::bigint AS debits,
-           coalesce(sum(points) FILTER (WHERE lapsed), 0)::bigint AS lapsed,
-           coalesce(sum(points) FILTER (WHERE waits), 0)::bigint AS waiting,
-           sum(owed_paid)::bigint AS owed_paid, coalesce(max(spent), 0) AS spent
+    SELECT member_id, currency_id, min(entries) AS entries, max(booked_on) AS booked_on,
+           sum(CASE WHEN way = 'lapsed' THEN 2 ELSE 1 END) AS written,
+           coalesce(sum(points) FILTER (WHERE points > 0), 0)::bigint AS credits,
+           coalesce(-sum(points) FILTER (WHERE points < 0), 0)::bigint AS debits,
+           coalesce(sum(points) FILTER (WHERE way = 'lapsed'), 0)::bigint AS lapsed,
+           coalesce(sum(points) FILTER (WHERE way = 'waits'), 0)::bigint AS waiting,
+           sum(owed_paid)::bigint AS owed_paid, max(spent[1]) AS spent
       FROM booked WHERE posted GROUP BY member_id, currency_id),
   balances AS (
     UPDATE points_purse b
        SET available = b.available + c.credits - c.lapsed - c.waiting - c.owed_paid - c.spent, pending = b.pending + c.waiting,
            owed = b.owed - c.owed_paid + c.debits - c.spent, credited = b.credited + c.credits, debited = b.debited + c.debits,
            expired = b.expired + c.lapsed, entries = b.entries + c.written, last_booked_on = greatest(b.last_booked_on, c.booked_on)
-      FROM change c WHERE b.member_id = c.member_id AND b.currency_id = c.currency_id AND b.entries = c.entries RETURNING 1),
-  answer AS (
-    SELECT *, CASE WHEN posted THEN 'posted' WHEN differs THEN 'conflict' WHEN old_number IS NOT NULL THEN 'duplicate'
-                   WHEN unknown THEN 'unknown_purse' WHEN stopped THEN 'frozen' ELSE 'insufficient' END AS outcome
-      FROM booked)
-  SELECT array_agg(ROW(seq, outcome, CASE WHEN posted THEN number WHEN NOT differs THEN old_number END,
-                       CASE WHEN posted THEN balance_after WHEN NOT differs THEN old_balance END)::points_answer)
-           FILTER (WHERE repeat = 1 OR old_number IS NOT NULL),
-         array_agg(ROW(member_id, currency_id, event_key, kind, points, occurred_on, cause, seq, outcome)::points_repeat)
-           FILTER (WHERE repeat > 1 AND old_number IS NULL),
-         array_agg(ROW(member_id, currency_id, number, spent - taken, spent)::points_debit)
-           FILTER (WHERE posted AND taken > 0 AND NOT grows),
-         sum(taken) FILTER (WHERE posted AND NOT grows), (SELECT count(*) FROM change), (SELECT count(*) FROM balances)
+      FROM change c WHERE b.member_id = c.member_id AND b.currency_id = c.currency_id AND b.entries = c.entries RETURNING 1)
+  SELECT array_agg(ROW(seq, CASE WHEN posted THEN 'posted' WHEN way = 'debit' THEN 'insufficient' ELSE way END,
+                       CASE WHEN posted THEN number WHEN way = 'duplicate' THEN old_number END,
+                       CASE WHEN posted THEN balance_after WHEN way = 'duplicate' THEN old_balance END)::points_answer)
+           FILTER (WHERE way <> 'repeat'),
+         array_agg(ROW(member_id, currency_id, event_key, kind, points, occurred_on, cause, seq)::points_repeat)
+           FILTER (WHERE way = 'repeat'),
+         array_agg(ROW(member_id, currency_id, number, spent[1] - spent[2], spent[1])::points_debit)
+           FILTER (WHERE posted AND way = 'debit' AND spent[2] > 0 AND currency_id <> ALL (growth)),
+         sum(spent[2]) FILTER (WHERE posted AND way = 'debit' AND currency_id <> ALL (growth)),
+         (SELECT count(*) FROM change), (SELECT count(*) FROM balances)
     INTO answers, repeats, debits, n_taken, n_purses, n_updated
-    FROM answer;
+    FROM booked;
   IF n_updated <> n_purses THEN           -- a purse was opened between 1 and 2
     RAISE EXCEPTION 'a purse has changed, post again' USING ERRCODE = 'serialization_failure';
   END IF;
@@ -289,10 +290,10 @@ BEGIN
     END IF;
   END IF;
 
-  -- 4. Answer; a key that came twice in the batch answers as if the first item had come long before.
+  -- 4. Answer; a key that came again in the batch answers as if the first item had come long before.
   IF repeats IS NOT NULL THEN
     answers := answers || ARRAY(
-      SELECT ROW(r.seq, CASE WHEN e.number IS NULL THEN r.outcome WHEN same THEN 'duplicate' ELSE 'conflict' END,
+      SELECT ROW(r.seq, CASE WHEN e.number IS NULL THEN 'insufficient' WHEN same THEN 'duplicate' ELSE 'conflict' END,
                  CASE WHEN same THEN e.number END, CASE WHEN same THEN e.balance_after END)::points_answer
         FROM unnest(repeats) r
         LEFT JOIN points_entry e ON e.member_id = r.member_id AND e.currency_id = r.currency_id AND e.event_key = r.event_key
