@@ -1,6 +1,7 @@
 """Closing business dates, one after another: each a flip behind the fence and a run of the job."""
 
 import datetime
+import functools
 from collections.abc import Callable
 
 from django.db import transaction
@@ -70,18 +71,20 @@ def close(
     date that cannot be finished: it stays closing, the next is open for bookings, the next call takes it up again.
     """
     refuse_unless_over(through, today=today)
-    runs = []
+    runs: list[JobRun] = []
+    grown = True
     with driving(job=job, who=who):
         while (business_date := fencing.next_to_close()) <= through:
-            if not runs or runs[-1].took > WORTH_STATISTICS:
+            if grown:
                 statistics.refresh()
-            run = transactions.commit(begin, job=job, business_date=business_date, at=clock.now())
+            run = transactions.commit(begin, job=job, business_date=business_date, at=(began := clock.now()))
             if summon and (chunks := run.chunks.filter(step=job.steps[-1].name, done_at=None).count()) > 1:
                 summon(run, chunks)
-            drive(job=job, run=run, hands=hands, tell=(lambda chunk, run=run: tell(run, chunk)) if tell else None)
-            runs.append(transactions.commit(finish, run=run, at=clock.now()))
+            drive(job=job, run=run, hands=hands, tell=functools.partial(tell, run) if tell else None)
+            runs.append(transactions.commit(finish, run=run, at=(ended := clock.now())))
+            grown = ended - began > WORTH_STATISTICS
             if tell:
-                tell(runs[-1], None)
+                tell(run, None)
     return runs
 
 
