@@ -42,7 +42,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if request.user.has_perm("jobs.view_jobrun"):
         runs = JobRun.objects.order_by("-business_date", "-id")
         nights = runs.filter(job="close_day").annotate(seconds=Extract(F("finished_at") - F("started_at"), "epoch"))
-        context |= {"failed": runs.filter(status="failed")[:5], "runs": nights[:7]}
+        context |= {"failed": runs.filter(status="failed")[:5], "runs": list(nights[:7])}
     patterns = scope(request)
     if patterns != []:
         closed = dates["closed"].date if "closed" in dates else None
@@ -53,6 +53,8 @@ def home(request: HttpRequest) -> HttpResponse:
             functools.partial(figures, patterns, closed=closed, at=now),
         )
         context["of_bank"] = patterns is None
+        # What was booked on the last closed date is accounted for by the run that closed it.
+        context["closed_by"] = next((run for run in context.get("runs", []) if run.business_date == closed), None)
     return site.page(request, "admin/index.html", **context)
 
 

@@ -1,6 +1,8 @@
 """The point currencies, to read. The ledger's own tables have no admin: a member's page shows his purses."""
 
 from django.contrib import admin
+from django.db.models import Subquery
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from foundation.jobs.models import Bank
@@ -23,9 +25,10 @@ class PointCurrencyAdmin(BrowseAdmin):
 
     @admin.display(description=_("worth of 100 points"))
     def worth(self, currency: PointCurrency) -> str:
-        if currency.worth_minor is None:
-            return ""
-        return money(currency.worth_minor * 100, currency=Bank.objects.get().currency)
+        return "" if currency.worth_minor is None else money(currency.worth_minor * 100, currency=currency.money)
+
+    def get_queryset(self, request: HttpRequest):
+        return super().get_queryset(request).annotate(money=Subquery(Bank.objects.values("currency")[:1]))
 
     @admin.display(description=_("expiry"))
     def expiry(self, currency: PointCurrency) -> str:

@@ -13,7 +13,8 @@ from tiers.models import Programme, RuleBook
 @admin.register(Programme)
 class ProgrammeAdmin(BrowseAdmin):
     keyset = ("id",)
-    list_display = ("name", "code", "is_main", "ladder")
+    list_display = ("name", "code", "ladder", "role")
+    intro = _("Each programme has its own ladder of tiers. Where an earning rule names none, the main one multiplies.")
 
     @admin.display(description=_("name"))
     def name(self, programme: Programme) -> str:
@@ -23,6 +24,10 @@ class ProgrammeAdmin(BrowseAdmin):
     def ladder(self, programme: Programme) -> str:
         tiers = sorted(programme.tiers.all(), key=lambda tier: tier.rank)
         return render_to_string("admin/pills.html", {"tiers": tiers})
+
+    @admin.display(description=_("role"))
+    def role(self, programme: Programme) -> str:
+        return _("main programme") if programme.is_main else ""
 
     def get_queryset(self, request: HttpRequest):
         return super().get_queryset(request).prefetch_related("tiers")

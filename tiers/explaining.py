@@ -86,6 +86,11 @@ class Explanation:
     history: list[str]
 
     @property
+    def kept(self) -> bool:
+        """Return whether one of the present tier's groups is met; standard asks for nothing."""
+        return any(group.met for group in self.keeping) or not self.keeping
+
+    @property
     def nearest(self) -> Group | None:
         """Return the group that brings the next tier soonest; None at the top."""
         return min(self.rising, key=lambda group: group.distance, default=None)

@@ -1,13 +1,26 @@
-"""The branch tree and who is posted where, to read."""
+"""The branch tree, to read; who is posted where, and the forms that post staff and end a posting."""
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.auth.password_validation import password_validators_help_texts
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
+from foundation import transactions
+from foundation.access import posting as postings
 from foundation.access import visibility
-from foundation.access.models import Branch, StaffPosting
-from foundation.access.signing_in import day_of
+from foundation.access.models import Branch, Role, StaffPosting
+from foundation.access.signing_in import day_of, moment_of
+from foundation.refusals import Refusal
 from foundation.web.browsing import BrowseAdmin, choose
+from foundation.web.requests import actor
+
+POST_STAFF = "access.add_staffposting"
 
 
 @admin.register(Branch)
@@ -23,12 +36,46 @@ class BranchAdmin(BrowseAdmin):
         return "\N{EM SPACE}" * (branch.path.count("/") - 1) + branch.name
 
     def get_queryset(self, request: HttpRequest):
+        if request.user.is_superuser:
+            return Branch.objects.all()
         held = visibility.postings(request.user, on=day_of(request.user))
-        return (
-            Branch.objects.all()
-            if request.user.is_superuser
-            else Branch.objects.under([posting.branch.path for posting in held])
-        )
+        return Branch.objects.under([posting.branch.path for posting in held])
+
+
+class Day(forms.DateInput):
+    """The browser's own date field."""
+
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+class PostingForm(forms.Form):
+    """Whom to post where; the last three fields only for somebody who has no sign-in yet."""
+
+    username = forms.CharField(label=_("user name"), max_length=150)
+    branch = forms.ModelChoiceField(Branch.objects.order_by("path"), label=_("branch"))
+    role = forms.ChoiceField(label=_("role"), choices=Role.choices)
+    starts_on = forms.DateField(label=_("starts on"), widget=Day)
+    ends_on = forms.DateField(
+        label=_("ends on"), widget=Day, required=False, help_text=_("The first day without the posting.")
+    )
+    full_name = forms.CharField(label=_("full name"), max_length=80, required=False, help_text=_("For somebody new."))
+    employee_number = forms.CharField(
+        label=_("employee number"), max_length=20, required=False, help_text=_("For somebody new.")
+    )
+    password = forms.CharField(
+        label=_("first password"), widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), required=False
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].help_text = " ".join([str(_("For somebody new.")), *password_validators_help_texts()])
+
+
+class EndForm(forms.Form):
+    ends_on = forms.DateField(label=_("ends on"), widget=Day, help_text=_("The first day without the posting."))
 
 
 @admin.register(StaffPosting)
@@ -37,9 +84,71 @@ class StaffPostingAdmin(BrowseAdmin):
     list_display = ("user", "employee_number", "role", "branch", "starts_on", "ends_on")
     list_filter = (choose("role"),)
     list_select_related = ("user", "branch")
-    list_display_links = None
     intro = _("Who holds which role in which branch, and from when to when. The end is the first day without it.")
 
     @admin.display(description=_("employee number"))
     def employee_number(self, posting: StaffPosting) -> str:
         return posting.user.employee_number or ""
+
+    def get_urls(self) -> list:
+        view = self.admin_site.admin_view
+        return [
+            path("post/", view(self.post_view), name="access_staffposting_post"),
+            path("<int:object_id>/end/", view(self.end_view), name="access_staffposting_end"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+        verb = {"url": reverse("admin:access_staffposting_post"), "label": _("Post staff")}
+        return super().changelist_view(request, {"verb": verb if request.user.has_perm(POST_STAFF) else None})
+
+    def facts(self, request: HttpRequest, posting: StaffPosting) -> list:
+        return [
+            (_("user"), posting.user.get_full_name()),
+            (_("role"), posting.get_role_display()),
+            (_("branch"), posting.branch),
+            (_("starts on"), posting.starts_on),
+            (_("ends on"), posting.ends_on),
+        ]
+
+    def verb(self, request: HttpRequest, posting: StaffPosting) -> dict[str, Any] | None:
+        if posting.ends_on or not request.user.has_perm(POST_STAFF):
+            return None
+        return {"url": reverse("admin:access_staffposting_end", args=[posting.pk]), "label": _("End this posting")}
+
+    def post_view(self, request: HttpRequest) -> HttpResponse:
+        """Post a member of staff, new or known."""
+        form = PostingForm(request.POST or None, initial={"starts_on": day_of(request.user)})
+        return self._form(request, form, title=_("Post staff"), verb=_post)
+
+    def end_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """End a posting."""
+        posting = self.found(request, str(object_id))
+        form = EndForm(request.POST or None, initial={"ends_on": day_of(request.user)})
+        return self._form(
+            request, form, title=_("End the posting of %(who)s") % {"who": posting}, verb=postings.end, posting=posting
+        )
+
+    def _form(self, request: HttpRequest, form: forms.Form, *, title: Any, verb: Any, **arguments: Any) -> HttpResponse:
+        """Show a verb's form, or commit the verb and go back to the list; a refusal stands beside its field."""
+        if not request.user.has_perm(POST_STAFF):
+            raise PermissionDenied
+        if form.is_valid():
+            try:
+                transactions.commit(
+                    verb, **arguments, **form.cleaned_data, actor=actor(request), at=moment_of(request.user)
+                )
+            except Refusal as refusal:
+                form.add_error(refusal.field or None, str(refusal))
+            else:
+                return redirect("admin:access_staffposting_changelist")
+        return self.admin_site.page(request, "admin/form.html", title=title, form=form, opts=self.opts)
+
+
+def _post(*, username: str, full_name: str, employee_number: str, password: str, **posting: Any) -> StaffPosting:
+    """Employ somebody where he has no sign-in yet, and post him, in one transaction."""
+    trail = {"actor": posting["actor"], "at": posting["at"]}
+    user = postings.employ(
+        username=username, full_name=full_name, employee_number=employee_number, password=password, **trail
+    )
+    return postings.post(user=user, **posting)

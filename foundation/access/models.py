@@ -34,7 +34,9 @@ class Branch(models.Model):
 
     code = models.CharField(_("code"), max_length=20, unique=True)
     names = models.JSONField(_("names"), help_text=_("One per language: en, zh-hans, zh-hant."))
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children", verbose_name=_("parent"))
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children", verbose_name=_("parent")
+    )
     path = models.CharField(_("path"), max_length=200, unique=True)
 
     objects = BranchQuerySet.as_manager()
@@ -77,6 +79,11 @@ class PostingQuerySet(models.QuerySet["StaffPosting"]):
         """Keep the postings that hold on the date `day`."""
         return self.filter(Q(starts_on__lte=day) & (Q(ends_on__isnull=True) | Q(ends_on__gt=day)))
 
+    def between(self, first, end) -> Self:
+        """Keep the postings that hold on some day from `first` until `end` (exclusive; None: open)."""
+        begun = Q() if end is None else Q(starts_on__lt=end)
+        return self.filter(begun & (Q(ends_on__isnull=True) | Q(ends_on__gt=first)))
+
 
 class StaffPosting(models.Model):
     """A user's role in a branch and everything under it, from a date until a date (exclusive; open end NULL)."""
@@ -93,14 +100,14 @@ class StaffPosting(models.Model):
         verbose_name = _("staff posting")
         verbose_name_plural = _("staff postings")
         constraints = [
-            models.CheckConstraint(condition=Q(ends_on__isnull=True) | Q(ends_on__gt=F("starts_on")), name="posting_ends_after_its_start"),
+            models.CheckConstraint(
+                condition=Q(ends_on__isnull=True) | Q(ends_on__gt=F("starts_on")), name="posting_ends_after_its_start"
+            ),
             models.UniqueConstraint(fields=["user", "branch", "role", "starts_on"], name="one_posting_per_start"),
         ]
 
     def __str__(self) -> str:
         return f"{self.user} {self.get_role_display()} {self.branch}"
-
-
 
 
 class SystemClient(AbstractApplication):

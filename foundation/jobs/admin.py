@@ -1,13 +1,16 @@
 """What ran, to read: job runs with the seconds of each step, and the bank's business dates."""
 
+from collections import Counter
+from typing import Any
+
 from django.contrib import admin
-from django.db.models import Count, Sum
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
-from foundation.jobs.models import BusinessDate, JobRun
+from foundation.jobs.models import BusinessDate, Chunk, JobRun
+from foundation.money import number
 from foundation.web.browsing import BrowseAdmin, Section, choose
 
 
@@ -16,13 +19,9 @@ def shown_at(at) -> str:
     return formats.date_format(timezone.localtime(at), "Y-m-d H:i:s") if at else ""
 
 
-def counted(counts: dict) -> str:
-    """Write a run's counts in one line, figures after their names."""
-    return " · ".join(
-        f"{name} {formats.number_format(value, use_l10n=True)}"
-        for name, value in counts.items()
-        if isinstance(value, int)
-    )
+def figures(counts: dict[str, Any]) -> str:
+    """Write counts in one line, each figure after its name, the zeros left out."""
+    return " · ".join(f"{name} {number(value)}" for name, value in counts.items() if isinstance(value, int) and value)
 
 
 @admin.register(JobRun)
@@ -59,33 +58,43 @@ class JobRunAdmin(BrowseAdmin):
         ]
 
     def sections(self, request: HttpRequest, run: JobRun) -> list[Section]:
-        steps = (
-            run.chunks.values("step")
-            .annotate(chunks=Count("id"), done=Count("done_at"), seconds=Sum("seconds"))
-            .order_by("step")
-        )
-        open_chunks = run.chunks.filter(done_at=None).order_by("step", "first_member")[:50]
-        return [
-            Section(
-                title=_("Steps"),
-                headers=[_("step"), _("chunks"), _("done"), _("seconds")],
-                numbers=frozenset({1, 2, 3}),
-                rows=[[row["step"], row["chunks"], row["done"], f"{row['seconds'] or 0:,.2f}"] for row in steps],
-                empty=_("This run had no chunks."),
-            ),
-            Section(
-                title=_("Chunks still open"),
-                headers=[_("step"), _("first member"), _("last member")],
-                numbers=frozenset({1, 2}),
-                rows=[[chunk.step, chunk.first_member, chunk.last_member] for chunk in open_chunks],
-                empty=_("None: every chunk is done."),
-            ),
-            Section(
-                title=_("Counts"),
-                sentences=[counted(run.counts)] if run.counts else [],
-                empty=_("No counts were kept."),
-            ),
-        ]
+        chunks = list(run.chunks.order_by("id"))
+        return [steps_of(chunks), left_of(chunks)] if chunks else [counts_of(run)]
+
+
+def steps_of(chunks: list[Chunk]) -> Section:
+    """Return the steps of a run in order: chunks, how many are done, seconds and counts over all of them."""
+    steps: dict[str, list[Chunk]] = {}
+    for chunk in chunks:
+        steps.setdefault(chunk.step, []).append(chunk)
+    rows = []
+    for step, own in steps.items():
+        counts: Counter[str] = Counter()
+        for chunk in own:
+            counts.update({name: value for name, value in chunk.counts.items() if isinstance(value, int)})
+        seconds = sum(chunk.seconds or 0 for chunk in own)
+        done = sum(chunk.done_at is not None for chunk in own)
+        rows.append([step, number(len(own)), number(done), f"{seconds:,.2f}", figures(counts)])
+    headers = [_("step"), _("chunks"), _("done"), _("seconds"), _("counts")]
+    return Section(title=_("Steps"), headers=headers, numbers=frozenset({1, 2, 3}), rows=rows)
+
+
+def left_of(chunks: list[Chunk]) -> Section:
+    """Return the chunks that are not done yet, fifty at most."""
+    left = [chunk for chunk in chunks if chunk.done_at is None][:50]
+    return Section(
+        title=_("Chunks still open"),
+        headers=[_("step"), _("first member"), _("last member")],
+        numbers=frozenset({1, 2}),
+        rows=[[chunk.step, str(chunk.first_member), str(chunk.last_member)] for chunk in left],
+        empty=_("None: every chunk is done."),
+    )
+
+
+def counts_of(run: JobRun) -> Section:
+    """Return what a run without chunks counted, such as the invariants that were proved."""
+    rows = [[name, figures(value) if isinstance(value, dict) else value] for name, value in run.counts.items()]
+    return Section(title=_("Counts"), headers=[_("what"), _("counts")], rows=rows, empty=_("No counts were kept."))
 
 
 @admin.register(BusinessDate)

@@ -116,6 +116,7 @@ class BrowseAdmin(admin.ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    empty_value_display = "–"
     intro: Any = ""
     empty: Any = _("Nothing here yet.")
 
@@ -169,6 +170,7 @@ class BrowseAdmin(admin.ModelAdmin):
             "opts": self.opts,
             "title": self.heading(obj),
             "list_title": capfirst(self.opts.verbose_name_plural),
+            "verb": self.verb(request, obj),
             "facts": self.facts(request, obj),
             "sections": self.sections(request, obj),
         }
@@ -177,6 +179,10 @@ class BrowseAdmin(admin.ModelAdmin):
     def heading(self, obj: Model) -> str:
         """Return the page's title."""
         return str(obj)
+
+    def verb(self, request: HttpRequest, obj: Any) -> dict[str, Any] | None:
+        """Return the address and label of what this user may do to the object here, if there is anything."""
+        return None
 
     def facts(self, request: HttpRequest, obj: Any) -> list[tuple[Any, Any]]:
         """Return the object's figures as pairs of label and value."""

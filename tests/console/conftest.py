@@ -39,7 +39,7 @@ def house(db: None) -> House:
     head_office = BranchFactory(code="000")
     pudong, harbour = BranchFactory(code="100", parent=head_office), BranchFactory(code="200", parent=head_office)
     lujiazui = BranchFactory(code="101", parent=pudong)
-    near, far = MemberFactory(number="M1", branch=lujiazui), MemberFactory(number="M2", branch=harbour)
+    near, far = MemberFactory(number="A-NEAR-1", branch=lujiazui), MemberFactory(number="A-FAR-2", branch=harbour)
     for member, name in ((near, "王*"), (far, "李*")):
         Person.objects.create(member=member, sealed=b"", masked_name=name, masked_phone="138****0001")
     programme = Programme.objects.create(code="main", names=names("Premier"), is_main=True)

@@ -18,7 +18,7 @@ TODAY = datetime.date(2026, 3, 2)
 def test_a_teller_sees_the_members_under_his_branch_and_no_other(house: House, teller: Client) -> None:
     listed = teller.get(LIST).content.decode()
 
-    assert ("M1" in listed, "M2" in listed) == (True, False)
+    assert ("A-NEAR-1" in listed, "A-FAR-2" in listed) == (True, False)
     assert teller.get(f"{LIST}{house.near.pk}/").status_code == 200
     assert teller.get(f"{LIST}{house.far.pk}/").status_code == 404
 
@@ -26,14 +26,14 @@ def test_a_teller_sees_the_members_under_his_branch_and_no_other(house: House, t
 def test_a_filter_or_a_cursor_opens_no_other_branch(house: House, teller: Client) -> None:
     filtered = teller.get(LIST, {"branch": house.harbour.path}).content.decode()
 
-    assert "M2" not in filtered
+    assert "A-FAR-2" not in filtered
     assert f'value="{house.harbour.path}"' not in filtered
     assert teller.get(LIST, {"after": house.far.pk}).status_code == 404
 
 
 def test_the_search_goes_straight_to_a_member_of_his_and_finds_no_other(house: House, teller: Client) -> None:
-    own = teller.post("/console/search/", {"text": "M1"})
-    other = teller.post("/console/search/", {"text": "M2"}).content.decode()
+    own = teller.post("/console/search/", {"text": "A-NEAR-1"})
+    other = teller.post("/console/search/", {"text": "A-FAR-2"}).content.decode()
 
     assert own["Location"] == f"{LIST}{house.near.pk}/"
     assert "Nobody found in your branches." in other
@@ -49,7 +49,12 @@ def test_the_home_counts_only_his_branches(house: House, teller: Client, complia
 
 @pytest.mark.parametrize(
     ("role", "seen"),
-    [(Role.TELLER, {"M1", "M2"}), (Role.COMPLIANCE, {"M1", "M2"}), (Role.PROGRAMME_MANAGER, set()), (Role.IT, set())],
+    [
+        (Role.TELLER, {"A-NEAR-1", "A-FAR-2"}),
+        (Role.COMPLIANCE, {"A-NEAR-1", "A-FAR-2"}),
+        (Role.PROGRAMME_MANAGER, set()),
+        (Role.IT, set()),
+    ],
 )
 def test_a_role_without_need_sees_no_single_member(house: House, role: Role, seen: set[str]) -> None:
     user = posted(role, house.head_office)
@@ -84,7 +89,7 @@ def test_a_branch_whose_id_begins_alike_is_another_branch(house: House) -> None:
     house.harbour.path = f"{house.lujiazui.path.removesuffix('/')}9/"
     house.harbour.save()
 
-    assert [member.number for member in Member.objects.visible_to(user, on=TODAY)] == ["M1"]
+    assert [member.number for member in Member.objects.visible_to(user, on=TODAY)] == ["A-NEAR-1"]
 
 
 @pytest.mark.parametrize("kind", ["stranger", "member", "staff without a posting"])
