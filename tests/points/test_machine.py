@@ -1,0 +1,126 @@
+"""Whatever is asked in whatever order, the ledger answers as a plain list of lots would, and its books are proved after each step."""
+
+import datetime
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from foundation.jobs.models import BusinessDate
+from points import lapsing, releasing
+from points.ledger import NEVER
+from points.models import Kind, Lot, Purse
+from tests.points.cast import CLERK, MONDAY, asked, books_ok, finish_closing, open_bank, post, start_closing
+
+DAYS = st.integers(min_value=0, max_value=4)
+POINTS = st.integers(min_value=1, max_value=60)
+
+
+class Ledger(RuleBasedStateMachine):
+    """One purse beside a model of it: lots as [last day, number, available on, points left], and what is owed."""
+
+    @initialize()
+    def open(self):
+        self.savepoint = transaction.atomic()
+        self.savepoint.__enter__()
+        self.wang, self.points = open_bank()
+        self.today, self.lots, self.owed, self.number, self.sent = MONDAY, [], 0, 0, []
+
+    def teardown(self):
+        if hasattr(self, "savepoint"):
+            transaction.set_rollback(True)
+            self.savepoint.__exit__(None, None, None)
+
+    def usable(self):
+        return sorted(lot for lot in self.lots if lot[3] and lot[2] <= self.today)
+
+    def pay_owed(self, lots):
+        for lot in lots:
+            paid = min(lot[3], self.owed)
+            lot[3] -= paid
+            self.owed -= paid
+
+    @rule(points=POINTS, lasts=DAYS | st.none(), waits=DAYS)
+    def earn(self, points, lasts, waits):
+        last_day = NEVER if lasts is None else self.today + datetime.timedelta(days=lasts)
+        available_on = self.today + datetime.timedelta(days=waits)
+        posting = asked(
+            self.wang, self.points, points, occurred_on=self.today, expires_on=last_day, available_on=available_on
+        )
+        self.sent.append(posting)
+
+        [answer] = post(posting)
+
+        self.number += 1
+        assert (answer.outcome, answer.number) == ("posted", self.number)
+        self.lots.append([last_day, self.number, available_on, points])
+        if waits == 0:
+            self.pay_owed(self.lots[-1:])
+
+    @rule(points=POINTS, kind=st.sampled_from([Kind.REDEEM, Kind.CLAWBACK]))
+    def take(self, points, kind):
+        posting = asked(self.wang, self.points, -points, kind=kind, occurred_on=self.today)
+        fits = points <= sum(lot[3] for lot in self.usable())
+
+        [answer] = post(posting)
+
+        if not fits and kind == Kind.REDEEM:
+            assert answer.outcome == "insufficient"
+            return
+        self.sent.append(posting)
+        self.number += 1
+        assert (answer.outcome, answer.number) == ("posted", self.number)
+        for lot in self.usable():
+            part = min(lot[3], points)
+            lot[3] -= part
+            points -= part
+        self.owed += points
+
+    @rule(choice=st.randoms(use_true_random=False))
+    def send_again(self, choice):
+        if self.sent:
+            assert post(choice.choice(self.sent))[0].outcome == "duplicate"
+
+    @rule()
+    def close_the_day(self):
+        everybody = {"as_of": self.today, "first_member": self.wang.pk, "last_member": self.wang.pk, "actor": CLERK}
+        start_closing(self.today)
+        releasing.release(**everybody)
+        lapsing.lapse(**everybody)
+        finish_closing(self.today)
+        closed, self.today = self.today, self.today + datetime.timedelta(days=1)
+        self.pay_owed(sorted(lot for lot in self.lots if lot[2] == self.today))
+        for lot in self.lots:
+            if lot[0] <= closed and lot[3]:
+                lot[3] = 0
+                self.number += 1
+        assert books_ok(as_of=closed)
+
+    @invariant()
+    def agrees(self):
+        if not self.number:
+            return
+        purse = Purse.objects.get()
+        assert purse.owed == self.owed
+        assert purse.available == sum(lot[3] for lot in self.usable())
+        assert purse.pending == sum(lot[3] for lot in self.lots if lot[2] > self.today)
+        assert purse.entries == self.number
+        left = Lot.objects.order_by("number").values_list("expires_on", "number", "remaining")
+        assert list(left) == [(last, number, remaining) for last, number, _from, remaining in self.lots]
+        assert BusinessDate.objects.filter(status="open").get().date == self.today
+
+
+@pytest.mark.django_db
+def test_the_ledger_agrees_with_a_plain_list_of_lots():
+    run_state_machine_as_test(
+        Ledger,
+        settings=settings(
+            max_examples=15,
+            stateful_step_count=25,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
