@@ -18,6 +18,7 @@ from membership_site.local.supervising import Child, Supervisor, say
 
 PYTHON = sys.executable
 MANAGE = [PYTHON, "manage.py"]
+MIGRATE = ["migrate", "--database", "owner", "-v0"]
 CELERY = [PYTHON, "-m", "celery", "-A", "membership_site.celery"]
 READY_WITHIN = 60.0  # seconds
 # Small enough for the two workers to share each step of a night of the demo's 5,000 members.
@@ -33,23 +34,23 @@ def demo(arguments: list[str]) -> int:
 
     with Demo().run(command="demo") as (supervisor, environment, held):
         tell("PostgreSQL and Valkey answer")
-        _must(supervisor, [*MANAGE, "migrate", "--database", "owner", "-v0"], environment)
+        _step(supervisor, environment, *MIGRATE)
         tell("migrated")
         if not _static_files_gathered():
-            _must(supervisor, [*MANAGE, "collectstatic", "--no-input", "-v0"], environment)
+            _step(supervisor, environment, "collectstatic", "--no-input", "-v0")
         site = f"http://127.0.0.1:{port}"
         worker, web, beat = _parts(port, SHARED_NIGHTS | environment)
         supervisor.add(worker)
         supervisor.add(web)  # it loads while the bank is made
-        _must(supervisor, [*MANAGE, "seed_demo", *arguments], environment)
+        _step(supervisor, environment, "seed_demo", *arguments)
         tell("the bank is there")
-        _must(supervisor, [*MANAGE, "close_day", "--due", "--celery"], environment)
+        _step(supervisor, environment, "close_day", "--due", "--celery")
         tell("every night that was due is closed")
         supervisor.add(beat)
         _wait_until_ready(supervisor, web, port)
         announce(held, {"command": "demo", "environment": environment, "site": site})
         tell(f"the site answers: {site}  (Ctrl-C stops everything)")
-        _must(supervisor, [*MANAGE, "seed_demo", "--logins"], environment)
+        _step(supervisor, environment, "seed_demo", "--logins")
         return supervisor.watch()
 
 
@@ -57,7 +58,7 @@ def manage(arguments: list[str]) -> int:
     """Run a management command against the demo's servers, started for it if need be; stdout is the command's alone."""
     with Demo().use(command="manage") as (supervisor, environment, started):
         if started and arguments[:1] not in (["migrate"], ["makemigrations"]):
-            _must(supervisor, [*MANAGE, "migrate", "--database", "owner", "-v0"], environment)
+            _step(supervisor, environment, *MIGRATE)
         return supervisor.run([*MANAGE, *arguments], environment=environment)
 
 
@@ -154,10 +155,13 @@ def _parts(port: int, environment: dict[str, str]) -> tuple[Child, Child, Child]
     )
 
 
-def _must(supervisor: Supervisor, command: list[str], environment: dict[str, str]) -> None:
-    """Run a step whose failure ends the command; its output is for the person, not for a pipe."""
-    if code := supervisor.run(command, environment=environment, stdout=sys.stderr):
-        say(f"{' '.join(command[1:])} failed")
+def _step(supervisor: Supervisor, environment: dict[str, str], *command: str) -> None:
+    """Run a management command whose failure ends ours; its output is for the person, not for a pipe.
+
+    The site is checked by its tests; loading every page's code to do so again would take a second a step.
+    """
+    if code := supervisor.run([*MANAGE, *command, "--skip-checks"], environment=environment, stdout=sys.stderr):
+        say(f"manage.py {' '.join(command)} failed")
         sys.exit(code)
 
 
