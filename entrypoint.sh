@@ -8,7 +8,7 @@ case "$part" in
          exec python -m gunicorn membership_site.wsgi --bind 0.0.0.0:8000 --worker-class gthread \
              --workers "${WEB_PROCESSES:-2}" --threads "${WEB_THREADS:-4}" --worker-tmp-dir /dev/shm --no-control-socket "$@" ;;
     worker) exec python -m celery -A membership_site.celery worker --loglevel INFO \
-                --concurrency "${WORKER_PROCESSES:-2}" --without-gossip --without-mingle "$@" ;;
+                --concurrency "${WORKER_PROCESSES:-3}" --without-gossip --without-mingle "$@" ;;
     # Exactly one of these runs, however many webs and workers do.
     beat) exec python -m celery -A membership_site.celery beat --loglevel INFO --pidfile= --schedule /tmp/beat "$@" ;;
     migrate) exec python manage.py migrate --database owner "$@" ;;

@@ -22,7 +22,7 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "the host names that this site answer
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", "origins with their scheme", default=[])
 TIME_ZONE = env.text("BANK_TIME_ZONE", "the bank's zone", default="Asia/Shanghai")
 NIGHT_CHUNK_MEMBERS = env.number("NIGHT_CHUNK_MEMBERS", "members a chunk of the night", default=20_000)
-NIGHT_WORKERS = env.number("NIGHT_WORKERS", "workers that may share a night", default=4)
+NIGHT_WORKERS = env.number("NIGHT_WORKERS", "workers that may share a night", default=2)
 METRICS_TOKEN = env.text("METRICS_TOKEN", "the bearer token that /metrics asks for", default="")
 API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", "requests a minute for each client or user", default=600)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")

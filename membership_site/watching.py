@@ -5,6 +5,7 @@ import time
 
 from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
+from kombu.exceptions import OperationalError
 
 from foundation.jobs import closing, driving
 from foundation.jobs.models import JobRun
@@ -25,16 +26,22 @@ class NobodyWorks(Refusal):
     sentence = _("No worker took up the night within %(seconds)s seconds. What was sent still stands in the queue.")
 
 
+class NoBroker(Refusal):
+    code = "no_broker"
+    status = 503
+    sentence = _("The broker can't be reached; without --celery the night needs none.")
+
+
 def watch(*, first: datetime.date, through: datetime.date, progress: Progress) -> None:
     """Let the workers close the dates from `first` to `through`, and return when all are closed.
 
     A driver that was killed leaves its lock; then the message is sent again, as the minute's ring does. Raises
-    RunFailed where a date could not be finished; refuses nobody_works when nothing moves.
+    RunFailed where a date could not be finished; refuses no_broker, and nobody_works when nothing moves.
     """
     tried_before = _attempts(first)
     moved = sent = time.monotonic()
     seen = None
-    close_due.delay(through=through.isoformat())
+    _send(through)
     while (closed := closing.closed_since(first=first, through=through)) < (through - first).days + 1:
         run = NIGHT_RUNS.filter(business_date=first + datetime.timedelta(days=closed)).first()
         now = time.monotonic()
@@ -48,7 +55,7 @@ def watch(*, first: datetime.date, through: datetime.date, progress: Progress) -
             if now - moved > GIVE_UP_AFTER:
                 raise NobodyWorks(seconds=int(GIVE_UP_AFTER))
             if now - max(sent, moved) > RING_AGAIN_AFTER:
-                close_due.delay(through=through.isoformat())
+                _send(through)
                 sent = now
         time.sleep(LOOK_EVERY)
     progress.show(closed, f"{through}")
@@ -57,6 +64,13 @@ def watch(*, first: datetime.date, through: datetime.date, progress: Progress) -
 NIGHT_RUNS = JobRun.objects.filter(job=NIGHT.name).annotate(
     chunks_all=Count("chunks"), chunks_done=Count("chunks__done_at")
 )
+
+
+def _send(through: datetime.date) -> None:
+    try:
+        close_due.apply_async(kwargs={"through": through.isoformat()}, retry=False)
+    except OperationalError as error:
+        raise NoBroker from error
 
 
 def _attempts(business_date: datetime.date) -> int:

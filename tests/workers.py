@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 
+NO_BROKER = "redis://127.0.0.1:1/0"
 ROOT = Path(__file__).parent.parent
 
 

@@ -87,7 +87,7 @@ class JobRun(models.Model):
     @property
     def took(self) -> datetime.timedelta | None:
         """Return how long it was from the first start to the end; None before that."""
-        return self.finished_at and self.finished_at - self.started_at
+        return self.finished_at - self.started_at if self.finished_at else None
 
 
 class Chunk(models.Model):

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.conf import settings
 from django.db import connections
 from kombu import Connection
 
@@ -17,7 +16,7 @@ from foundation.jobs.models import BusinessDate, Chunk, JobRun
 from membership_site import closing, tasks
 from tests import banks
 from tests.conftest import cloned
-from tests.workers import environment, working
+from tests.workers import NO_BROKER, environment, manage, working
 
 NIGHTS = 2
 CHUNK_MEMBERS = "2"
@@ -111,11 +110,12 @@ def test_a_message_delivered_five_times_closes_each_date_once(expected, variable
     assert list(JobRun.objects.filter(job="close_day").values_list("attempts", flat=True)) == [1] * NIGHTS
 
 
-def test_a_night_without_a_broker_has_one_pair_of_hands_and_ends(expected, variables, monkeypatch):
+def test_a_night_without_a_broker_has_one_pair_of_hands_and_ends(expected, variables):
     """C06: help can't be sent, the night goes on alone."""
-    monkeypatch.setattr(settings, "NIGHT_CHUNK_MEMBERS", int(CHUNK_MEMBERS))
-    monkeypatch.setattr(tasks.help_with.app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    alone = manage(
+        variables | {"REDIS_URL": NO_BROKER}, "shell", "-c", "from membership_site import tasks; tasks.close_due()"
+    )
 
-    tasks.close_due()
+    assert '"no help"' in alone.stderr
 
     assert banks.figures() == expected
