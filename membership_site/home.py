@@ -17,6 +17,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from foundation.access import visibility
+from foundation.access.models import Branch
 from foundation.access.signing_in import day_of, moment_of
 from foundation.jobs.models import Bank, BusinessDate, JobRun
 from members.models import Member
@@ -61,9 +62,14 @@ def home(request: HttpRequest) -> HttpResponse:
 def scope(request: HttpRequest) -> list[str] | None:
     """Return the branch patterns whose members the user may sum up: None for the whole bank, [] for none."""
     user = request.user
-    if user.has_perm(SEE_TOTALS):
+    if user.is_superuser:
         return None
-    return [f"{path}%" for path in visibility.paths(user, permission=visibility.SEE_MEMBERS, on=day_of(user))]
+    on = day_of(user)
+    granting = (SEE_TOTALS, visibility.SEE_MEMBERS)
+    paths = sorted({path for permission in granting for path in visibility.paths(user, permission=permission, on=on)})
+    if paths and not Branch.objects.exclude(pk__in=Branch.objects.under(paths)).exists():
+        return None
+    return [f"{path}%" for path in paths]
 
 
 def business_dates() -> dict[str, BusinessDate]:

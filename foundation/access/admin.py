@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.password_validation import password_validators_help_texts
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -66,12 +65,11 @@ class PostingForm(forms.Form):
         label=_("employee number"), max_length=20, required=False, help_text=_("For somebody new.")
     )
     password = forms.CharField(
-        label=_("first password"), widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), required=False
+        label=_("first password"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        required=False,
+        help_text=_("For somebody new; eight characters at least, not a common one."),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["password"].help_text = " ".join([str(_("For somebody new.")), *password_validators_help_texts()])
 
 
 class EndForm(forms.Form):
@@ -89,6 +87,12 @@ class StaffPostingAdmin(BrowseAdmin):
     @admin.display(description=_("employee number"))
     def employee_number(self, posting: StaffPosting) -> str:
         return posting.user.employee_number or ""
+
+    def get_queryset(self, request: HttpRequest):
+        if request.user.is_superuser:
+            return StaffPosting.objects.all()
+        paths = visibility.paths(request.user, permission=visibility.SEE_POSTINGS, on=day_of(request.user))
+        return StaffPosting.objects.filter(branch__in=Branch.objects.under(paths))
 
     def get_urls(self) -> list:
         view = self.admin_site.admin_view

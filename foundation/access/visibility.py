@@ -6,6 +6,7 @@ from foundation.access import roles
 from foundation.access.models import StaffPosting, User
 
 SEE_MEMBERS = "members.view_member"
+SEE_POSTINGS = "access.view_staffposting"
 
 
 def postings(user: User, *, on: datetime.date) -> list[StaffPosting]:

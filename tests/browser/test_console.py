@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, expect
 from members.models import Member
 from membership_site.seeding import secret_of
 from tests.browser.visiting import open_page, sign_in, violations
+from tests.factories import StaffFactory
 from tiers.models import RuleBook
 
 PAGES = (
@@ -47,6 +48,14 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
         page.context.close()
 
         assert complaints == [], language
+    page, complaints = open_page(chromium, site)
+    sign_in(page, StaffFactory(is_superuser=True).username, then="/console/")
+    page.goto("/console/access/staffposting/post/")
+    page.get_by_role("button", name="Post staff").click()
+    assert page.get_by_role("alert").count() >= 2
+
+    assert violations(page) == []
+    assert complaints == []
     assert found == {}
     assert too_wide == {}
 

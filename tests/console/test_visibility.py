@@ -47,6 +47,19 @@ def test_the_home_counts_only_his_branches(house: House, teller: Client, complia
     assert (bank["figures"]["active"], bank["of_bank"]) == (2, True)
 
 
+def test_a_manager_of_a_branch_sums_up_his_branch_and_reads_its_postings(house: House, client: Client) -> None:
+    posted(Role.TELLER, house.harbour)
+    client.force_login(posted(Role.PROGRAMME_MANAGER, house.pudong))
+    compliance = Client()
+    compliance.force_login(posted(Role.COMPLIANCE, house.pudong))
+
+    figures = client.get("/console/").context["figures"]
+    listed = compliance.get("/console/access/staffposting/").context["cl"].result_list
+
+    assert figures["active"] == 1
+    assert {posting.branch for posting in listed} == {house.pudong}
+
+
 @pytest.mark.parametrize(
     ("role", "seen"),
     [
