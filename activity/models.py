@@ -66,9 +66,12 @@ class Activity(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(direction__in=["", "debit", "credit"]), name="activity_direction_known"),
             models.CheckConstraint(
-                condition=Q(amount_minor__isnull=True) | Q(amount_minor__range=(0, 10**14)), name="activity_amount_in_range"
+                condition=Q(amount_minor__isnull=True) | Q(amount_minor__range=(0, 10**14)),
+                name="activity_amount_in_range",
             ),
-            models.CheckConstraint(condition=Q(booked_on__gte=models.F("occurred_on")), name="activity_booked_when_it_happened_or_later"),
+            models.CheckConstraint(
+                condition=Q(booked_on__gte=models.F("occurred_on")), name="activity_booked_when_it_happened_or_later"
+            ),
         ]
         indexes = [BrinIndex(fields=["booked_on"], name="activity_booked", pages_per_range=16)]
 
@@ -111,8 +114,12 @@ class BalanceSnapshot(models.Model):
         verbose_name = _("balance snapshot")
         verbose_name_plural = _("balance snapshots")
         constraints = [
-            models.CheckConstraint(condition=Q(amount_minor__range=(-(10**14), 10**14)), name="snapshot_amount_in_range"),
-            models.CheckConstraint(condition=Q(booked_on__gte=models.F("day")), name="snapshot_booked_on_its_day_or_later"),
+            models.CheckConstraint(
+                condition=Q(amount_minor__range=(-(10**14), 10**14)), name="snapshot_amount_in_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(booked_on__gte=models.F("day")), name="snapshot_booked_on_its_day_or_later"
+            ),
         ]
         indexes = [BrinIndex(fields=["booked_on"], name="snapshot_booked", pages_per_range=16)]
 
@@ -136,7 +143,8 @@ class Holding(models.Model):
         verbose_name_plural = _("holdings")
         constraints = [
             models.CheckConstraint(
-                condition=Q(closed_on__isnull=True) | Q(closed_on__gte=models.F("opened_on")), name="holding_closes_after_it_opens"
+                condition=Q(closed_on__isnull=True) | Q(closed_on__gte=models.F("opened_on")),
+                name="holding_closes_after_it_opens",
             )
         ]
         indexes = [BrinIndex(fields=["booked_on"], name="holding_booked", pages_per_range=16)]

@@ -42,7 +42,9 @@ class EarningRuleVersion(models.Model):
         AMOUNT = "amount", _("unit of money")
         ACTIVITY = "activity", _("activity")
 
-    rule = models.ForeignKey(EarningRule, on_delete=models.PROTECT, related_name="versions", verbose_name=_("earning rule"))
+    rule = models.ForeignKey(
+        EarningRule, on_delete=models.PROTECT, related_name="versions", verbose_name=_("earning rule")
+    )
     number = models.PositiveIntegerField(_("number"))
     in_force_from = models.DateField(_("in force from"))
     direction = models.CharField(_("direction"), max_length=6, blank=True)
@@ -50,19 +52,42 @@ class EarningRuleVersion(models.Model):
     purposes_in, purposes_out = words(_("purposes in")), words(_("purposes out"))
     products_in, products_out = words(_("products in")), words(_("products out"))
     channels_in, channels_out = words(_("channels in")), words(_("channels out"))
-    merchant_categories_in, merchant_categories_out = words(_("merchant categories in")), words(_("merchant categories out"))
+    merchant_categories_in, merchant_categories_out = (
+        words(_("merchant categories in")),
+        words(_("merchant categories out")),
+    )
     minimum_amount_minor = models.BigIntegerField(_("minimum amount"), default=0)
     per = models.CharField(_("per"), max_length=8, choices=Per, default=Per.AMOUNT)
-    reward_currency = models.ForeignKey(PointCurrency, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("reward points"))
+    reward_currency = models.ForeignKey(
+        PointCurrency,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("reward points"),
+    )
     reward_rate = models.DecimalField(_("reward rate"), max_digits=14, decimal_places=6, default=Decimal(0))
-    growth_currency = models.ForeignKey(PointCurrency, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("growth points"))
+    growth_currency = models.ForeignKey(
+        PointCurrency,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("growth points"),
+    )
     growth_rate = models.DecimalField(_("growth rate"), max_digits=14, decimal_places=6, default=Decimal(0))
     multiplies_reward = models.BooleanField(_("tier multiplies reward points"), default=True)
     multiplies_growth = models.BooleanField(_("tier multiplies growth points"), default=False)
     programmes = models.ManyToManyField(
-        Programme, blank=True, related_name="+", verbose_name=_("programmes that multiply"), help_text=_("None: the main one.")
+        Programme,
+        blank=True,
+        related_name="+",
+        verbose_name=_("programmes that multiply"),
+        help_text=_("None: the main one."),
     )
-    cap_per_activity = models.BigIntegerField(_("cap per activity"), null=True, blank=True, help_text=_("In points, for each currency."))
+    cap_per_activity = models.BigIntegerField(
+        _("cap per activity"), null=True, blank=True, help_text=_("In points, for each currency.")
+    )
     pending_days = models.PositiveSmallIntegerField(_("pending days"), default=0)
     created_at = models.DateTimeField(_("created at"))
 
@@ -72,13 +97,17 @@ class EarningRuleVersion(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["rule", "number"], name="one_rule_version_per_number"),
             models.UniqueConstraint(fields=["rule", "in_force_from"], name="one_rule_version_per_start"),
-            models.CheckConstraint(condition=Q(reward_rate__gte=0) & Q(growth_rate__gte=0), name="earning_rates_not_negative"),
             models.CheckConstraint(
-                condition=(Q(reward_currency__isnull=True) | Q(reward_rate__gt=0)) & (Q(reward_currency__isnull=False) | Q(reward_rate=0)),
+                condition=Q(reward_rate__gte=0) & Q(growth_rate__gte=0), name="earning_rates_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=(Q(reward_currency__isnull=True) | Q(reward_rate__gt=0))
+                & (Q(reward_currency__isnull=False) | Q(reward_rate=0)),
                 name="reward_rate_has_its_currency",
             ),
             models.CheckConstraint(
-                condition=(Q(growth_currency__isnull=True) | Q(growth_rate__gt=0)) & (Q(growth_currency__isnull=False) | Q(growth_rate=0)),
+                condition=(Q(growth_currency__isnull=True) | Q(growth_rate__gt=0))
+                & (Q(growth_currency__isnull=False) | Q(growth_rate=0)),
                 name="growth_rate_has_its_currency",
             ),
         ]

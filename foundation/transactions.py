@@ -21,7 +21,9 @@ def in_transaction(verb: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(verb)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         if not connection.in_atomic_block:
-            raise RuntimeError(f"{verb.__module__}.{verb.__qualname__} must stand in a transaction: use transactions.commit")
+            raise RuntimeError(
+                f"{verb.__module__}.{verb.__qualname__} must stand in a transaction: use transactions.commit"
+            )
         return verb(*args, **kwargs)
 
     return guarded

@@ -41,7 +41,12 @@ class Member(models.Model):
     number = models.CharField(_("member number"), max_length=20, unique=True)
     branch = models.ForeignKey(Branch, on_delete=models.PROTECT, related_name="members", verbose_name=_("branch"))
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="member", verbose_name=_("user")
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="member",
+        verbose_name=_("user"),
     )
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.ACTIVE)
     joined_on = models.DateField(_("member since"))
@@ -55,7 +60,8 @@ class Member(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(status__in=["active", "closed"]), name="member_status_known"),
             models.CheckConstraint(
-                condition=Q(status="closed", closed_on__isnull=False) | (~Q(status="closed") & Q(closed_on__isnull=True)),
+                condition=Q(status="closed", closed_on__isnull=False)
+                | (~Q(status="closed") & Q(closed_on__isnull=True)),
                 name="closed_member_has_its_date",
             ),
         ]
@@ -70,7 +76,9 @@ class Person(models.Model):
     Destroying `wrapped_key` erases the person. Lists show the masks only; nothing here is ever logged.
     """
 
-    member = models.OneToOneField(Member, primary_key=True, on_delete=models.PROTECT, related_name="person", verbose_name=_("member"))
+    member = models.OneToOneField(
+        Member, primary_key=True, on_delete=models.PROTECT, related_name="person", verbose_name=_("member")
+    )
     wrapped_key = models.BinaryField(null=True)
     sealed = models.BinaryField()
     masked_name = models.CharField(_("name"), max_length=80, blank=True)
@@ -110,7 +118,10 @@ class Account(models.Model):
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
         constraints = [
-            models.CheckConstraint(condition=Q(closed_on__isnull=True) | Q(closed_on__gte=F("opened_on")), name="account_closes_after_it_opens")
+            models.CheckConstraint(
+                condition=Q(closed_on__isnull=True) | Q(closed_on__gte=F("opened_on")),
+                name="account_closes_after_it_opens",
+            )
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-WRITTEN_ONCE = ('activity_activity', 'activity_balancesnapshot', 'activity_holding', 'activity_gradereport')
+WRITTEN_ONCE = ("activity_activity", "activity_balancesnapshot", "activity_holding", "activity_gradereport")
 
 FORWARD = "".join(
     f"""
@@ -18,6 +18,6 @@ REVERSE = "".join(
 
 
 class Migration(migrations.Migration):
-    dependencies = [('activity', '0001_initial'), ('audit', '0002_append_only')]
+    dependencies = [("activity", "0001_initial"), ("audit", "0002_append_only")]
 
     operations = [migrations.RunSQL(FORWARD, REVERSE)]

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-WRITTEN_ONCE = ('campaigns_earningruleversion', 'campaigns_earningruleversion_programmes')
+WRITTEN_ONCE = ("campaigns_earningruleversion", "campaigns_earningruleversion_programmes")
 
 FORWARD = "".join(
     f"""
@@ -18,6 +18,6 @@ REVERSE = "".join(
 
 
 class Migration(migrations.Migration):
-    dependencies = [('campaigns', '0001_initial'), ('audit', '0002_append_only')]
+    dependencies = [("campaigns", "0001_initial"), ("audit", "0002_append_only")]
 
     operations = [migrations.RunSQL(FORWARD, REVERSE)]

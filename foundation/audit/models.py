@@ -13,7 +13,9 @@ class AuditEvent(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     at = models.DateTimeField(_("at"))
     verb = models.CharField(_("verb"), max_length=60)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("actor"))
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("actor")
+    )
     system = models.CharField(_("system"), max_length=60, blank=True)
     subject_kind = models.CharField(_("kind of subject"), max_length=40)
     subject_id = models.CharField(_("subject"), max_length=80)
