@@ -73,6 +73,8 @@ class PostingForm(forms.Form):
 
 
 class EndForm(forms.Form):
+    """When a posting ends."""
+
     ends_on = forms.DateField(label=_("ends on"), widget=Day, help_text=_("The first day without the posting."))
 
 

@@ -30,7 +30,7 @@ class NotStaff(Refusal):
 
 class PasswordRefused(Refusal):
     code = "password_refused"
-    sentence = _("%(why)s")
+    sentence = "%(why)s"
 
 
 @in_transaction

@@ -16,6 +16,9 @@ AUDIT, FACTS, ENTRIES, DECISIONS, DERIVED = (
 # A verb without a line here fails, so that its author says what remembers it.
 TRAILS = {
     "foundation.audit.recording.record": AUDIT,
+    "foundation.access.posting.employ": AUDIT,
+    "foundation.access.posting.post": AUDIT,
+    "foundation.access.posting.end": AUDIT,
     "membership_site.configuring.configure": AUDIT,
     "members.enrolling.enrol": AUDIT,
     "members.enrolling.open_accounts": FACTS,
