@@ -228,7 +228,7 @@ class Decision(models.Model):
 
 
 class Standing(models.Model):
-    """A member's present tier in a programme; no row means standard since joining."""
+    """A member's present tier in a programme, by the decision as of `decided_on`; no row means standard since joining."""
 
     member = models.ForeignKey(
         Member, on_delete=models.PROTECT, related_name="standings", db_index=False, verbose_name=_("member")
@@ -238,6 +238,7 @@ class Standing(models.Model):
     )
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("tier"))
     since = models.DateField(_("since"))
+    decided_on = models.DateField(_("decided on"))
     valid_until = models.DateField(_("valid until"), null=True, blank=True)
     decision = models.ForeignKey(
         Decision, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("decision")

@@ -1,6 +1,7 @@
 -- One programme's part of `judged` in review.sql: who moves, and to where. `present` and `target` are places in the ladder from
 -- 1, standard. Without a validity each review decides afresh; with one, a lower target waits for the last review that is dated on or
 -- before valid_until, which renews or lowers. Standard has no validity; a standing without one, from an older rule book, is due.
+-- Who was decided as of this date or a later one is left alone.
 SELECT member_id, {programme}::bigint AS programme_id, {rule_book}::bigint AS rule_book_id, {tiers}::bigint[] AS tiers, present, target,
   outcome, {figures} AS figures,
   CASE WHEN target > 1 THEN (date_trunc('month',
@@ -18,6 +19,7 @@ FROM (
         coalesce(standing.valid_until, %(as_of)s) AS due
       FROM measured
       LEFT JOIN tiers_standing AS standing ON standing.member_id = measured.member_id AND standing.programme_id = {programme}
+      WHERE standing.decided_on IS NULL OR standing.decided_on < %(as_of)s
     ) AS measured
   ) AS targeted
 ) AS judged

@@ -1,7 +1,7 @@
 -- Takes: as_of, run, and from tiers.compiling the queries `measured` (a row a member under review) and `judged` (a row a member and
 -- programme whose standing changes). Writes decisions and standings; gives how many members were reviewed, and how many of
--- their standings went up, were renewed, went down. Who has a decision of as_of or later is left alone.
--- Indexes: the primary keys of members, standings by (member, programme), decisions by (member, programme, as_of).
+-- their standings went up, were renewed, went down.
+-- Indexes: the primary key of members, standings by (member, programme).
 WITH measured AS MATERIALIZED (
 {measured}
 ), judged AS (
@@ -11,15 +11,12 @@ WITH measured AS MATERIALIZED (
   SELECT judged.member_id, judged.programme_id, %(as_of)s, judged.tiers[judged.present], judged.tiers[judged.target], judged.outcome,
     judged.new_valid_until, judged.figures, judged.rule_book_id, %(run)s
   FROM judged
-  WHERE NOT EXISTS (
-    SELECT FROM tiers_decision AS later
-    WHERE (later.member_id, later.programme_id) = (judged.member_id, judged.programme_id) AND later.as_of >= %(as_of)s)
   RETURNING id, member_id, programme_id, to_tier_id, valid_until, outcome
 ), stood AS (
-  INSERT INTO tiers_standing AS standing (member_id, programme_id, tier_id, since, valid_until, decision_id)
-  SELECT member_id, programme_id, to_tier_id, %(as_of)s, valid_until, id FROM written
+  INSERT INTO tiers_standing AS standing (member_id, programme_id, tier_id, since, decided_on, valid_until, decision_id)
+  SELECT member_id, programme_id, to_tier_id, %(as_of)s, %(as_of)s, valid_until, id FROM written
   ON CONFLICT (member_id, programme_id) DO UPDATE SET tier_id = excluded.tier_id, valid_until = excluded.valid_until,
-    decision_id = excluded.decision_id,
+    decided_on = excluded.decided_on, decision_id = excluded.decision_id,
     since = CASE WHEN standing.tier_id = excluded.tier_id THEN standing.since ELSE excluded.since END
 )
 SELECT (SELECT count(*) FROM measured), count(*) FILTER (WHERE outcome = 'upgraded'),
