@@ -85,9 +85,8 @@ def points(request: HttpRequest, *, member: Member, code: str = "") -> HttpRespo
         return render(request, "portal/lines.html", shown)
     others = PointCurrency.objects.filter(kind=PointCurrency.Kind.REWARD).exclude(pk=currency.pk).order_by("id")
     purse = purses.read(member, currency, today=today, money=Bank.objects.get().currency)
-    return render(
-        request, "portal/points.html", shown | {"purse": purse, "others": others, "is_open": "expiring" in request.GET}
-    )
+    shown |= {"purse": purse, "others": others, "is_open": "expiring" in request.GET}
+    return render(request, "portal/points.html", shown | {"spendable": currency.kind == PointCurrency.Kind.REWARD})
 
 
 @member_page
