@@ -48,9 +48,9 @@ class HoldingTier(Choice):
         return [(str(tier.pk), f"{tier.programme} · {tier}") for tier in tiers]
 
     def queryset(self, request, queryset):
-        tier = Tier.objects.filter(pk=self.value()).first() if (self.value() or "").isdecimal() else None
-        if tier is None:
+        if not self.value():
             return queryset
+        tier = Tier.objects.get(pk=self.value())
         standings = Standing.objects.filter(member=OuterRef("pk"), programme=tier.programme_id)
         if tier.rank == 0:
             return queryset.filter(~Exists(standings.filter(tier__rank__gt=0)))

@@ -14,6 +14,9 @@ from django.views.generic import RedirectView
 
 from foundation.access import visibility
 from foundation.access.signing_in import day_of
+from foundation.web.browsing import BrowseAdmin
+from membership_site.home import home
+from membership_site.searching import search
 
 # Group, then (permission, address, label, icon): a door is shown to whom it opens.
 MENU = [
@@ -59,8 +62,6 @@ class ConsoleSite(AdminSite):
 
     def register(self, model_or_iterable, admin_class=None, **options) -> None:
         """Take our own admins only: those that third-party apps bring along know neither visibility nor our theme."""
-        from foundation.web.browsing import BrowseAdmin
-
         if admin_class is not None and issubclass(admin_class, BrowseAdmin):
             super().register(model_or_iterable, admin_class, **options)
 
@@ -71,9 +72,6 @@ class ConsoleSite(AdminSite):
         return user.is_superuser or bool(visibility.postings(user, on=day_of(user)))
 
     def get_urls(self) -> list:
-        from membership_site.home import home
-        from membership_site.searching import search
-
         return [
             path("", self.admin_view(home), name="index"),
             path("login/", self.login, name="login"),

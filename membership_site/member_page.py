@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -160,7 +160,7 @@ def timeline_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
         try:
             source_id, external_id = paging.decode(after, int, str)
             last = activities.get(source_id=source_id, external_id=external_id)
-        except (paging.CursorUnreadable, Activity.DoesNotExist) as error:
+        except (paging.CursorUnreadable, Activity.DoesNotExist, ValueError) as error:
             raise Http404 from error
         activities = activities.filter(past(TIMELINE, last))
     rows, next_page = paging.page(list(activities[: PAGE + 1]), PAGE, lambda row: (row.source_id, row.external_id))
@@ -180,7 +180,8 @@ def timeline_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
 
 def accounts_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the member's accounts with their last balances, and the products he holds, each by its last report."""
-    accounts = Account.objects.filter(member=context["member"]).order_by("closed_on", "opened_on", "id")
+    open_first = F("closed_on").desc(nulls_first=True)
+    accounts = Account.objects.filter(member=context["member"]).order_by(open_first, "opened_on", "id")
     holdings = Holding.objects.filter(member_id=context["member"].pk)
     last = holdings.order_by("source_id", "external_id", "-revision").distinct("source_id", "external_id")
     return {

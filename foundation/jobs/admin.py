@@ -20,8 +20,8 @@ def shown_at(at) -> str:
 
 
 def figures(counts: dict[str, Any]) -> str:
-    """Write counts in one line, each figure after its name, the zeros left out."""
-    return " · ".join(f"{name} {number(value)}" for name, value in counts.items() if isinstance(value, int) and value)
+    """Write counts in one line, each figure after its name."""
+    return " · ".join(f"{name} {number(value)}" for name, value in counts.items() if isinstance(value, int))
 
 
 @admin.register(JobRun)
@@ -71,7 +71,7 @@ def steps_of(chunks: list[Chunk]) -> Section:
     for step, own in steps.items():
         counts: Counter[str] = Counter()
         for chunk in own:
-            counts.update({name: value for name, value in chunk.counts.items() if isinstance(value, int)})
+            counts.update({name: value for name, value in chunk.counts.items() if isinstance(value, int) and value})
         seconds = sum(chunk.seconds or 0 for chunk in own)
         done = sum(chunk.done_at is not None for chunk in own)
         rows.append([step, number(len(own)), number(done), f"{seconds:,.2f}", figures(counts)])

@@ -35,12 +35,13 @@ class Section:
 
 
 class Choice(admin.SimpleListFilter):
-    """A filter shown as a select in the list's one form; an empty value filters nothing."""
+    """A filter shown as a select in the list's one form; what it doesn't offer filters nothing."""
 
     template = "admin/select_filter.html"
 
     def value(self) -> str | None:
-        return super().value() or None
+        offered = {str(value) for value, _label in self.lookup_choices}
+        return super().value() if super().value() in offered else None
 
 
 def choose(field: str) -> type[Choice]:
@@ -108,7 +109,10 @@ class KeysetList(ChangeList):
 
 
 class BrowseAdmin(admin.ModelAdmin):
-    """A list and a reading page; `keyset` is the list's order and ends in a unique field; nothing is added, changed or deleted."""
+    """A list and, unless `list_display_links` is None, a reading page; nothing is added, changed or deleted.
+
+    `keyset` is the list's order and ends in a unique field.
+    """
 
     keyset: tuple[str, ...] = ("id",)
     actions = None
@@ -140,10 +144,10 @@ class BrowseAdmin(admin.ModelAdmin):
     def get_urls(self) -> list:
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         view = self.admin_site.admin_view
-        return [
-            path("", view(self.changelist_view), name=f"{name}_changelist"),
-            path("<path:object_id>/", view(self.page_view), name=f"{name}_change"),
-        ]
+        urls = [path("", view(self.changelist_view), name=f"{name}_changelist")]
+        if self.list_display_links is not None:
+            urls.append(path("<path:object_id>/", view(self.page_view), name=f"{name}_change"))
+        return urls
 
     def changelist_view(self, request, extra_context=None) -> HttpResponse:
         if request.method != "GET":

@@ -87,6 +87,23 @@ def test_a_list_says_next_without_counting_and_skips_nobody(house: House, teller
     assert [number for page in seen for number in page] == ["A-NEAR-1", *(f"N{number:03}" for number in range(120))]
 
 
+def test_junk_in_an_address_filters_nothing_or_is_not_found(house: House, teller: Client) -> None:
+    page = f"/console/members/member/{house.near.pk}/"
+
+    lists = [
+        teller.get("/console/members/member/", {name: value}).status_code
+        for name in ("branch", "tier", "status")
+        for value in ("\0", "%", "9" * 40, "x")
+    ]
+    cursors = [teller.get("/console/members/member/", {"after": value}).status_code for value in ("\0", "9" * 40, "x")]
+    tabs = [teller.get(page, {"tab": "timeline", "after": value}).status_code for value in ("x", "WzEsIlx1MDAwMCJd")]
+    rest = [teller.get(page, {"tab": "points", "before": "9" * 40, "currency": "\0"}).status_code]
+
+    assert set(lists) == {200}
+    assert set(cursors + tabs) == {404}
+    assert rest == [200]
+
+
 def test_a_list_takes_the_same_statements_for_one_member_and_fifty(house: House, teller: Client) -> None:
     one = queries_of(teller, "/console/members/member/")
     for number in range(50):
