@@ -6,14 +6,14 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Prefetch, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
 from foundation.access import visibility
 from foundation.access.models import Branch
 from foundation.access.signing_in import day_of
 from foundation.jobs.models import BusinessDate
-from foundation.web.browsing import BrowseAdmin, Choice, choose
+from foundation.web import browsing
+from foundation.web.browsing import BrowseAdmin, Choice, choose, tier_pills
 from members.models import Member
 from membership_site import member_page
 from tiers.models import Programme, Standing, Tier
@@ -62,8 +62,7 @@ def tier_in(programme: Programme) -> Callable[[Member], str]:
 
     @admin.display(description=str(programme))
     def column(member: Member) -> str:
-        held = [standing.tier for standing in member.held if standing.programme_id == programme.pk]
-        return render_to_string("admin/pills.html", {"tiers": held})
+        return tier_pills(standing.tier for standing in member.held if standing.programme_id == programme.pk)
 
     column.__name__ = f"tier_{programme.code}"
     return column
@@ -99,7 +98,7 @@ class MemberAdmin(BrowseAdmin):
 
     @admin.display(description=_("status"))
     def status_pill(self, member: Member) -> str:
-        return render_to_string("admin/status.html", {"status": member.status, "label": member.get_status_display()})
+        return browsing.status_pill(member)
 
     def page_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show the member's page: his figures, and one tab of what lies behind them."""

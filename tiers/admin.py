@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from foundation.web.browsing import BrowseAdmin, Section
+from foundation.web.browsing import BrowseAdmin, Section, tier_pills
 from tiers import describing
 from tiers.models import Programme, RuleBook
 
@@ -23,7 +24,7 @@ class ProgrammeAdmin(BrowseAdmin):
     @admin.display(description=_("tiers"))
     def ladder(self, programme: Programme) -> str:
         tiers = sorted(programme.tiers.all(), key=lambda tier: tier.rank)
-        return render_to_string("admin/pills.html", {"tiers": tiers})
+        return tier_pills(tiers)
 
     @admin.display(description=_("role"))
     def role(self, programme: Programme) -> str:
@@ -46,10 +47,8 @@ class ProgrammeAdmin(BrowseAdmin):
 
 
 def link(book: RuleBook) -> str:
-    """Return the rule book's number as a link to its page."""
-    return render_to_string(
-        "admin/link.html", {"name": "admin:tiers_rulebook_change", "pk": book.pk, "label": str(book)}
-    )
+    """Return the rule book as a link to its page."""
+    return format_html('<a href="{}">{}</a>', reverse("admin:tiers_rulebook_change", args=[book.pk]), book)
 
 
 @admin.register(RuleBook)
@@ -71,7 +70,7 @@ class RuleBookAdmin(BrowseAdmin):
         words = describing.describe(book)
         rows = [
             [
-                render_to_string("admin/pills.html", {"tiers": [row.tier]}),
+                tier_pills([row.tier]),
                 row.entering,
                 row.keeping or _("the same as to enter"),
                 f"× {row.multiplier.normalize():f}",

@@ -5,12 +5,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.template.loader import render_to_string
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
 from foundation.jobs.models import BusinessDate, Chunk, JobRun
 from foundation.money import number
+from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Section, choose
 
 
@@ -36,7 +36,7 @@ class JobRunAdmin(BrowseAdmin):
 
     @admin.display(description=_("status"))
     def status_pill(self, run: JobRun) -> str:
-        return render_to_string("admin/status.html", {"status": run.status, "label": run.get_status_display()})
+        return browsing.status_pill(run)
 
     @admin.display(description=_("started at"))
     def started(self, run: JobRun) -> str:
@@ -109,7 +109,7 @@ class BusinessDateAdmin(BrowseAdmin):
 
     @admin.display(description=_("status"))
     def status_pill(self, date: BusinessDate) -> str:
-        return render_to_string("admin/status.html", {"status": date.status, "label": date.get_status_display()})
+        return browsing.status_pill(date)
 
     @admin.display(description=_("closing since"))
     def closing(self, date: BusinessDate) -> str:

@@ -4,7 +4,7 @@ Every admin of ours derives from `BrowseAdmin`; a change is a verb behind a form
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -16,6 +16,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +33,21 @@ class Section:
     rows: Sequence[Sequence[Any]] = ()
     numbers: frozenset[int] = frozenset()
     empty: Any = ""
+
+
+def pill(kind: str, label: Any) -> str:
+    """Return a label as a pill of the style sheet's class `kind`, such as status-done or tier-gold."""
+    return format_html('<span class="pill {}">{}</span>', kind, label)
+
+
+def status_pill(row: Any) -> str:
+    """Return a row's status as a pill."""
+    return pill(f"status-{row.status}", row.get_status_display())
+
+
+def tier_pills(tiers: Iterable[Any]) -> str:
+    """Return tiers as pills of their colours."""
+    return format_html_join(" ", "{}", ((pill(f"tier-{tier.code}", tier),) for tier in tiers))
 
 
 class Choice(admin.SimpleListFilter):
