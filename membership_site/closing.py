@@ -16,12 +16,15 @@ from foundation.jobs import beating, clock, closing, driving, running
 from foundation.jobs.closing import Tell
 from foundation.jobs.models import JobRun
 from foundation.jobs.running import Job, Step
+from foundation.periods import add_months
 from members.models import Member
 from membership_site import proving
-from points import lapsing, releasing
+from points import lapsing, partitions, releasing, sealing
 from tiers import reviewing, rolling
 
 Counts = dict[str, int]
+# So far ahead the months of lots are made, so that no counter has to make one while a customer waits.
+MONTHS_AHEAD = 24
 
 
 def _earn(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
@@ -48,6 +51,14 @@ def _prove(*, business_date: datetime.date, run: JobRun, actor: Actor, **members
     return proving.prove_touched(business_date=business_date, **members)
 
 
+def _digest(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return sealing.digest(business_date=business_date, actor=actor, **members)
+
+
+def _seal(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return sealing.seal(business_date=business_date, actor=actor)
+
+
 STEPS = (
     Step("earn", _earn),
     Step("release", _release),
@@ -55,6 +66,8 @@ STEPS = (
     Step("review", _review),
     Step("expire", _expire),
     Step("prove", _prove),
+    Step("digest", _digest),
+    Step("seal", _seal, whole=True),
 )
 
 
@@ -94,6 +107,7 @@ def close(
         for _helper in range(min(settings.NIGHT_WORKERS, chunks) - 1):
             send_help(run.pk)
 
+    transactions.commit(partitions.ensure, first=today, last=add_months(today, MONTHS_AHEAD))
     runs = closing.close(
         job=NIGHT,
         through=through,
