@@ -45,7 +45,9 @@ def photograph(browser: Browser, *, door: str, language: str, asked: argparse.Na
     """Sign in to one door in one language and yield each picture taken; pages are found once, at the first width."""
     context = browser.new_context(base_url=asked.site, locale=LOCALES[language], timezone_id="Asia/Shanghai")
     page = context.new_page()
-    yield from _take(page, {"sign-in": "/accounts/login/"}, asked.out, f"{door}-", language)
+    if door == "portal":
+        yield from _take(page, {"sign-in": "/accounts/login/"}, asked.out, f"{door}-", language)
+    page.goto("/accounts/login/")
     user = asked.user or DOORS[door]
     page.locator("input[name=login]").fill(user)
     page.locator("input[name=password]").fill(secret_of(user))
@@ -66,19 +68,23 @@ def portal_pages(page: Page) -> dict[str, str]:
 
 
 def console_pages(page: Page) -> dict[str, str]:
-    """Return the addresses of the console's pages by name: each door of its menu, and the first record behind it."""
-    links = page.locator("nav a[href^='/console/']").evaluate_all(
-        "links => links.map(link => link.getAttribute('href'))"
-    )
-    found = {}
-    for link in dict.fromkeys(["/console/", *links]):
+    """Return the addresses of the console's pages by name: each door of its menu, the first record behind it, its tabs."""
+    found: dict[str, str] = {}
+    for link in dict.fromkeys(["/console/", *_links(page, "nav a[href^='/console/']")]):
         name = re.sub(r"\W+", "-", link.removeprefix("/console/")).strip("-") or "home"
         found[name] = link
         page.goto(link)
-        record = page.locator("#result_list th a, #result_list td a")
-        if record.count():
-            found[f"{name}-record"] = record.first.get_attribute("href")
+        for record in _links(page, "table.list tbody a[href^='/console/']")[:1]:
+            found[f"{name}-record"] = record
+            page.goto(record)
+            for tab in _links(page, "a[href^='?tab=']"):
+                tab_name = re.sub(r"\W+", "-", tab.partition("=")[2])
+                found[f"{name}-record-{tab_name}"] = record + tab
     return found
+
+
+def _links(page: Page, selector: str) -> list[str]:
+    return page.locator(selector).evaluate_all("links => links.map(link => link.getAttribute('href'))")
 
 
 def _take(page: Page, pages: dict[str, str], out: Path, door: str, language: str) -> Iterator[Path]:
