@@ -58,16 +58,17 @@ def free_port() -> int:
 
 
 def read_secrets(place: Path) -> dict[str, str]:
-    """Return the passwords and keys that belong to the data in `place`, making them the first time."""
+    """Return the passwords and keys that belong to the data in `place`, making those that are not there yet."""
     file = place / "secrets.json"
-    if not file.exists():
-        made = {name: secrets.token_urlsafe(24) for name in ("postgres", "owner", "runtime", "redis", "SECRET_KEY")}
-        made |= {
-            name: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-            for name in ("PERSONAL_DATA_KEY", "LOOKUP_KEY")
-        }
-        write_private(file, json.dumps(made))
-    return json.loads(file.read_text())
+    known = json.loads(file.read_text()) if file.exists() else {}
+    made = {name: secrets.token_urlsafe(24) for name in ("postgres", "owner", "runtime", "redis", "SECRET_KEY")}
+    made |= {
+        name: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        for name in ("PERSONAL_DATA_KEY", "LOOKUP_KEY", "SEAL_KEY")
+    }
+    if made.keys() - known.keys():
+        write_private(file, json.dumps(made | known))
+    return made | known
 
 
 def write_private(file: Path, text: str) -> None:
@@ -216,7 +217,7 @@ class Servers:
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Child(
             "PostgreSQL", command, self.place / "postgres.log", ask=signal.SIGINT, orphaned=signal.SIGINT,
-            before=self.home.before, spawn=self.home.spawn,
+            before=self.home.before, spawn=self.home.spawn, needed=True,
         )  # fmt: skip
 
     def _valkey(self) -> Child:
@@ -235,7 +236,7 @@ class Servers:
             "maxmemory-policy": "noeviction",
         }
         feed = "".join(f"{name} {value}\n" for name, value in settings.items()).encode()
-        return Child("Valkey", [str(get_binary_path()), "-"], self.place / "valkey.log", feed=feed)
+        return Child("Valkey", [str(get_binary_path()), "-"], self.place / "valkey.log", feed=feed, needed=True)
 
     def _make_cluster(self) -> None:
         """Make an empty cluster; what a run that was killed half-way left is removed first."""

@@ -57,6 +57,7 @@ class Child:
     before: Callable[[], None] | None = None
     spawn: dict = field(default_factory=dict)  # user, group, cwd
     feed: bytes = b""  # written to its stdin, where passwords don't show in `ps`
+    needed: bool = False  # by the other children, so that it ends after them
     bound: bool = BINDING  # whether the kernel ends it with us
 
     process: subprocess.Popen | None = None
@@ -174,20 +175,23 @@ class Supervisor:
             return 0
 
     def stop(self, patience: float = 20.0) -> None:
-        """End the children, the last started first, and kill what has not ended in `patience` seconds.
+        """End the children, those that others need last, and kill what has not ended in `patience` seconds.
 
         A second Ctrl-C does not hurry us: the servers are closing their files.
         """
         heard = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-        while self.children:
-            child = self.children.pop()
-            if child.running:
-                child.process.send_signal(child.ask)
+        for needed in (False, True):
+            ending = [child for child in self.children if child.needed is needed]
+            for child in ending:
+                if child.running:
+                    child.process.send_signal(child.ask)
+            for child in ending:
                 try:
                     child.process.wait(patience)
                 except subprocess.TimeoutExpired:
                     say(f"{child.name} did not end in {patience:.0f} s, killing it")
-            child.signal_group(signal.SIGKILL)
-            child.process.wait()
+                child.signal_group(signal.SIGKILL)
+                child.process.wait()
+        self.children.clear()
         for number, handler in heard.items():
             signal.signal(number, handler)

@@ -18,6 +18,14 @@ DEAF = [
     "-c",
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)",
 ]
+# Takes so many seconds to end, and says when it did.
+ENDING = [
+    sys.executable,
+    "-c",
+    "import signal, sys, time\n"
+    "def end(*_): time.sleep(float(sys.argv[1])); sys.exit(print(time.monotonic()))\n"
+    "signal.signal(signal.SIGTERM, end); print('ready', flush=True); time.sleep(60)",
+]
 RUNNER = """
 import sys, time
 from pathlib import Path
@@ -77,6 +85,17 @@ def test_a_command_runs_while_children_are_tended_and_gives_its_exit_code(superv
 
     assert code == 3
     assert child.running
+
+
+def test_what_others_need_ends_last(supervisor, tmp_path):
+    server = supervisor.add(Child("server", [*ENDING, "0"], tmp_path / "server.log", needed=True))
+    user = supervisor.add(Child("user", [*ENDING, "0.5"], tmp_path / "user.log"))
+    assert comes_true(lambda: "ready" in server.log.read_text() and "ready" in user.log.read_text())
+
+    supervisor.stop()
+
+    ended = [float(child.log.read_text().split()[-1]) for child in (user, server)]
+    assert ended == sorted(ended)
 
 
 def test_stopping_ends_a_child_that_does_not_listen(tmp_path):
