@@ -110,13 +110,10 @@ class Ladder:
         return [list(group) for _number, group in itertools.groupby(asked, key=lambda condition: condition.group)]
 
 
-def ladders_in_force(*, as_of: datetime.date, programme_id: int | None = None) -> list[Ladder]:
-    """Return the rule book of each programme (or of one) that is in force on `as_of`, in order of programme."""
-    books = RuleBook.objects.filter(in_force_from__lte=as_of)
-    if programme_id is not None:
-        books = books.filter(programme=programme_id)
-    books = books.order_by("programme", "-in_force_from").distinct("programme").select_related("programme")
-    return load(books)
+def ladders_in_force(*, as_of: datetime.date) -> list[Ladder]:
+    """Return the rule book of each programme that is in force on `as_of`, in order of programme; three statements."""
+    books = RuleBook.objects.filter(in_force_from__lte=as_of).order_by("programme", "-in_force_from")
+    return load(books.distinct("programme").select_related("programme"))
 
 
 def load(books: Iterable[RuleBook]) -> list[Ladder]:

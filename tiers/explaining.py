@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 from django.utils.formats import date_format
@@ -188,20 +188,6 @@ def _outlook(
         nearest = min(rising, key=lambda group: group.distance)
         sentences.append(_("Missing for %(tier)s: %(missing)s.") % {"tier": next_tier, "missing": nearest.missing})
     return sentences
-
-
-def tell(decision: Decision) -> str:
-    """Return a decision in words: what became of the tier, when, and the figures that decided it."""
-    return tell_each([decision])[0]
-
-
-def tell_each(decisions: Iterable[Decision]) -> list[str]:
-    """Return decisions in words, in order, in five statements however many (select from_tier, to_tier and rule_book with them)."""
-    decisions = list(decisions)
-    books = {decision.rule_book_id: decision.rule_book for decision in decisions}
-    ladders = {ladder.rule_book.pk: ladder for ladder in load(books.values())}
-    words = Words()
-    return [_told(decision, ladders[decision.rule_book_id], words) for decision in decisions]
 
 
 def _told(decision: Decision, ladder: Ladder, words: Words) -> str:

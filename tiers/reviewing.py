@@ -37,7 +37,7 @@ def review(
 
 
 def _judged(compiled: Statement, ladder: Ladder) -> str:
-    """Return judge.sql for one programme; its head comment goes, since it would end the line it is put into."""
+    """Return the part of one programme, with the places of its rules and parameters filled in."""
     book = ladder.rule_book
     return statement("tiers", "judge").format(
         programme=compiled.add(book.programme_id),

@@ -9,8 +9,8 @@ from foundation.actors import Actor
 from tests.factories import BankFactory, ConditionFactory, MemberFactory, RuleBookFactory, SeriesFactory
 from tiers import reviewing
 from tiers.describing import describe
-from tiers.explaining import explain, tell
-from tiers.models import Decision, RunningTotal, TierTerms
+from tiers.explaining import explain
+from tiers.models import RunningTotal, TierTerms
 
 pytestmark = pytest.mark.django_db
 MARCH_31 = datetime.date(2026, 3, 31)
@@ -111,9 +111,9 @@ def test_a_downgrade_names_what_the_lost_tier_lacked(book):
 
     review(MARCH_31 + DAY)
 
-    down = Decision.objects.get(member=member, outcome="downgraded")
-    assert (
-        tell(down) == "Silver since 1 April 2026, down from Gold, because of only 1 product held (2 or more are asked)."
+    explanation = explain(member=member, programme=book.programme, as_of=MARCH_31 + DAY)
+    assert explanation.reason == (
+        "Silver since 1 April 2026, down from Gold, because of only 1 product held (2 or more are asked)."
     )
 
 

@@ -15,5 +15,7 @@ class Migration(migrations.Migration):
             model_name="standing", name="decided_on", field=models.DateField(null=True, verbose_name="decided on")
         ),
         migrations.RunSQL(FILL, migrations.RunSQL.noop),
-        migrations.AlterField(model_name="standing", name="decided_on", field=models.DateField(verbose_name="decided on")),
+        migrations.AlterField(
+            model_name="standing", name="decided_on", field=models.DateField(verbose_name="decided on")
+        ),
     ]
