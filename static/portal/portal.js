@@ -13,6 +13,13 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   arrived.querySelector("a")?.focus();
 });
 
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  // A session that ended answers with the sign-in page; that is a page of its own, not a part of this one.
+  if (!new URL(event.detail.xhr.responseURL).pathname.startsWith("/accounts/")) return;
+  event.detail.shouldSwap = false;
+  window.location.reload();
+});
+
 for (const failure of ["htmx:sendError", "htmx:responseError"]) {
   document.body.addEventListener(failure, (event) => {
     // The plain link still works: the browser then says itself what is wrong with the connection.

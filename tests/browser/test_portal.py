@@ -98,6 +98,11 @@ def test_earlier_entries_arrive_in_place_and_the_focus_goes_with_them(
     assert page.url == f"{site}/points/reward"
     assert complaints == []
 
+    page.goto("/points/reward")
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Earlier entries").click()
+    page.wait_for_url("**/accounts/login/?next=/points/reward")
+
 
 def test_the_first_page_is_light_and_every_target_is_large_enough(chromium: Browser, site: str, member: Member) -> None:
     page, _complaints = open_page(chromium, site, width=390)
