@@ -19,7 +19,6 @@ from foundation.transactions import in_transaction
 from points.models import Kind
 
 NEVER = datetime.date(9999, 12, 31)
-MOST_POINTS = 10**12
 # Up to here a batch travels as array literals in one statement; above, COPY is quicker.
 LITERALS = 1_000
 # A staged batch is posted in slices of about so many items, so that the server's memory stays bounded.

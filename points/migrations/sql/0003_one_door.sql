@@ -24,8 +24,8 @@ BEGIN
     CONTINUE WHEN to_regclass(partition) IS NOT NULL;
     LOCK TABLE ONLY points_lot IN SHARE UPDATE EXCLUSIVE MODE;  -- one maker at a time; it stops neither readers nor writers
     CONTINUE WHEN to_regclass(partition) IS NOT NULL;
-    EXECUTE format('CREATE TABLE %I (LIKE points_lot INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES) WITH (fillfactor = 85)',
-                   partition);
+    EXECUTE format('CREATE TABLE %I (LIKE points_lot INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)'
+                   ' WITH (fillfactor = 85)', partition);
     EXECUTE format('REVOKE ALL ON %I FROM runtime', partition);
     EXECUTE format('GRANT SELECT ON %I TO runtime', partition);
     EXECUTE format('ALTER TABLE points_lot ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
@@ -39,7 +39,8 @@ END $$;
 CREATE FUNCTION points_check_closing(p_date date) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF p_date IS NOT NULL AND NOT EXISTS (SELECT FROM jobs_businessdate WHERE date = p_date AND status = 'closing') THEN
-    RAISE EXCEPTION 'business date % is not closing', p_date USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_date_is_closing';
+    RAISE EXCEPTION 'business date % is not closing', p_date
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_date_is_closing';
   END IF;
 END $$;
 
@@ -61,15 +62,17 @@ CREATE TYPE points_repeat AS (
 -- Bring purses up to date that the caller has locked: free what was pending until p_open (it first pays what is owed), then book
 -- the expiry of lots whose last day lies before the purse's p_good_from (NULL: none). Lots up to p_closed have expired already.
 -- An expiry is booked on p_booked or, where that is NULL, like any fact: on its day or the first open date, whichever is later.
-CREATE FUNCTION points_settle(p_member bigint[], p_currency smallint[], p_good_from date[], p_closed date, p_open date, p_booked date,
-                              OUT points_released bigint, OUT lots_expired bigint, OUT points_expired bigint)
-LANGUAGE plpgsql SET search_path = public, pg_temp
+CREATE FUNCTION points_settle(
+  p_member bigint[], p_currency smallint[], p_good_from date[], p_closed date, p_open date, p_booked date,
+  OUT points_released bigint, OUT lots_expired bigint, OUT points_expired bigint
+) LANGUAGE plpgsql SET search_path = public, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
   WITH waiting AS MATERIALIZED (
     SELECT b.member_id, b.currency_id, b.owed, b.pending, b.pending - (
              SELECT coalesce(sum(l.remaining), 0) FROM points_lot l
-              WHERE l.member_id = b.member_id AND l.currency_id = b.currency_id AND l.expires_on > p_closed AND l.available_on > p_open
+              WHERE l.member_id = b.member_id AND l.currency_id = b.currency_id
+                AND l.expires_on > p_closed AND l.available_on > p_open
            )::bigint AS freed
       FROM unnest(p_member, p_currency) i(member_id, currency_id)
       JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id AND b.pending > 0),
@@ -114,8 +117,10 @@ BEGIN
               FROM gone GROUP BY member_id, currency_id) g
      WHERE b.member_id = g.member_id AND b.currency_id = g.currency_id),
   entries AS (
-    INSERT INTO points_entry (member_id, currency_id, number, kind, points, balance_after, event_key, occurred_on, booked_on, cause)
-    SELECT member_id, currency_id, number, 4, -remaining, balance_after, md5('expire/' || lot)::uuid, expires_on, booked_on, 'lot/' || lot
+    INSERT INTO points_entry (member_id, currency_id, number, kind, points, balance_after, event_key, occurred_on, booked_on,
+                              cause)
+    SELECT member_id, currency_id, number, 4, -remaining, balance_after, md5('expire/' || lot)::uuid, expires_on, booked_on,
+           'lot/' || lot
       FROM gone)
   SELECT count(*), coalesce(sum(remaining), 0) INTO lots_expired, points_expired FROM gone;
 END $$;
@@ -196,7 +201,8 @@ BEGIN
                    coalesce(expires_on, never) AS expires_on, coalesce(available_on, least(occurred_on, open_on)) AS available_on,
                    coalesce(p_business_date, greatest(occurred_on, open_on)) AS booked_on,
                    row_number() OVER (PARTITION BY member_id, currency_id, event_key ORDER BY seq) AS repeat  -- and so sorted
-              FROM unnest(p_member, p_currency, p_key, p_kind, p_points, p_occurred, p_expires, p_available, p_cause, p_rule, p_figures)
+              FROM unnest(p_member, p_currency, p_key, p_kind, p_points, p_occurred, p_expires, p_available, p_cause, p_rule,
+                          p_figures)
                    WITH ORDINALITY AS u(member_id, currency_id, event_key, kind, points, occurred_on, expires_on, available_on,
                                         cause, rule_version_id, figures, seq)) i
       LEFT JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id
@@ -205,7 +211,8 @@ BEGIN
     SELECT *, coalesce(sum(points) FILTER (WHERE way = 'pays') OVER in_order, 0)::bigint AS credits
       FROM item WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY points < 0, seq ROWS UNBOUNDED PRECEDING)),
   weighed AS (
-    SELECT *, points_spend(-points, available + greatest(credits - owed, 0), kind = 5) FILTER (WHERE way = 'debit') OVER in_order AS spent
+    SELECT *, points_spend(-points, available + greatest(credits - owed, 0), kind = 5)
+                FILTER (WHERE way = 'debit') OVER in_order AS spent
       FROM credited WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY points < 0, seq ROWS UNBOUNDED PRECEDING)),
   decided AS (
     SELECT *, way IN ('pays', 'waits', 'lapsed') OR way = 'debit' AND (kind = 5 OR spent[2] = -points) AS posted,
@@ -297,7 +304,8 @@ BEGIN
                  CASE WHEN same THEN e.number END, CASE WHEN same THEN e.balance_after END)::points_answer
         FROM unnest(repeats) r
         LEFT JOIN points_entry e ON e.member_id = r.member_id AND e.currency_id = r.currency_id AND e.event_key = r.event_key
-       CROSS JOIN LATERAL (SELECT (e.kind, e.points, e.occurred_on, e.cause) = (r.kind, r.points, r.occurred_on, r.cause) AS same) s);
+       CROSS JOIN LATERAL (
+         SELECT (e.kind, e.points, e.occurred_on, e.cause) = (r.kind, r.points, r.occurred_on, r.cause) AS same) s);
   END IF;
   RETURN QUERY SELECT * FROM unnest(answers);
 END $$;
@@ -314,12 +322,14 @@ BEGIN
     FROM (SELECT b.member_id, b.currency_id FROM points_purse b
            WHERE b.member_id BETWEEN p_first AND p_last AND (b.member_id, b.currency_id) IN (
                  SELECT l.member_id, l.currency_id FROM points_lot l
-                  WHERE l.member_id BETWEEN p_first AND p_last AND l.expires_on > closed_through AND l.expires_on <= p_as_of AND l.remaining > 0)
+                  WHERE l.member_id BETWEEN p_first AND p_last AND l.remaining > 0
+                    AND l.expires_on > closed_through AND l.expires_on <= p_as_of)
            ORDER BY b.member_id, b.currency_id FOR NO KEY UPDATE OF b) due;
   lots := 0; points := 0;
   IF purses > 0 THEN
     SELECT s.lots_expired, s.points_expired INTO lots, points
-      FROM points_settle(due_members, due_currencies, array_fill(p_as_of + 1, ARRAY[purses::integer]), closed_through, open_on, p_as_of) s;
+      FROM points_settle(due_members, due_currencies, array_fill(p_as_of + 1, ARRAY[purses::integer]),
+                         closed_through, open_on, p_as_of) s;
   END IF;
 END $$;
 
@@ -338,7 +348,8 @@ BEGIN
   points := 0;
   IF purses > 0 THEN
     SELECT s.points_released INTO points
-      FROM points_settle(due_members, due_currencies, array_fill(NULL::date, ARRAY[purses::integer]), closed_through, open_on, NULL) s;
+      FROM points_settle(due_members, due_currencies, array_fill(NULL::date, ARRAY[purses::integer]),
+                         closed_through, open_on, NULL) s;
   END IF;
 END $$;
 

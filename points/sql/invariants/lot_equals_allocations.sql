@@ -3,7 +3,8 @@ SELECT p.member_id, p.currency_id, l.broken
   FROM purse p
   JOIN points_pointcurrency c ON c.id = p.currency_id AND c.kind = 'reward'
  CROSS JOIN LATERAL (
-   SELECT coalesce(bool_or((l.points = e.points AND l.points = l.remaining + l.expired + coalesce(a.points, 0)) IS NOT TRUE), false) AS broken
+   SELECT coalesce(bool_or((l.points = e.points AND l.points = l.remaining + l.expired + coalesce(a.points, 0)) IS NOT TRUE),
+                   false) AS broken
      FROM (SELECT number, points FROM points_entry
             WHERE member_id = p.member_id AND currency_id = p.currency_id AND points > 0) e
      FULL JOIN (SELECT number, expires_on, points, remaining, expired FROM points_lot
