@@ -47,10 +47,9 @@ def tell(entries: Sequence[Entry], *, today: datetime.date, has_pending: bool = 
         return
     purse = {"member_id": entries[0].member_id, "currency_id": entries[0].currency_id}
     usable = _usable_from([entry.number for entry in entries], purse, today) if has_pending else {}
-    lots = {entry.number: int(entry.cause.removeprefix(LOT)) for entry in entries if entry.cause.startswith(LOT)}
-    origins = (
-        {origin.number: origin for origin in Entry.objects.filter(**purse, number__in=lots.values())} if lots else {}
-    )
+    lots = {entry.number: int(entry.cause.removeprefix(LOT)) for entry in entries if entry.kind == Kind.EXPIRE}
+    credits = Entry.objects.filter(**purse, number__in=lots.values()) if lots else ()
+    origins = {origin.number: origin for origin in credits}
     for entry, reason in zip(entries, explaining.why_each(entries), strict=True):
         entry.told = Told(
             title=reason.rule if reason else str(TITLES[entry.kind]),

@@ -57,6 +57,19 @@ def test_a_debit_names_what_it_was_taken_from(page: Page, post: Callable, today:
     assert (">50<" in text, ">20<" in text) == (True, True)
 
 
+def test_a_lapse_names_the_day_its_points_were_earned(
+    page: Page, post: Callable, mei: Member, today: datetime.date
+) -> None:
+    credit = post(90, occurred_on=datetime.date(2020, 1, 9), expires_on=datetime.date(2021, 1, 31))
+
+    line = page("/points").partition("Points lapsed")[2].partition("</a>")[0]
+    text = page(f"/points/points/{credit.number + 1}")
+
+    assert "−90" in line
+    assert "earned on 9 January 2020" in line
+    assert f'href="/points/points/{credit.number}"' in text
+
+
 def test_pending_points_stand_apart_and_say_from_when(page: Page, post: Callable, today: datetime.date) -> None:
     post(360, available_on=today + 5 * DAY)
 
