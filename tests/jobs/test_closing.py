@@ -198,7 +198,7 @@ def test_a_night_adds_few_statements_to_those_of_its_steps(django_assert_num_que
     job = Job("close_day", [Step(f"{n}", lambda **_kwargs: {}) for n in range(6)], list)
     close(job, FIRST)
 
-    with django_assert_num_queries(58):
+    with django_assert_num_queries(55):
         close(job, SECOND)
 
 
