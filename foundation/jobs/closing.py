@@ -78,7 +78,7 @@ def close(
             if grown:
                 statistics.refresh()
             run = transactions.commit(begin, job=job, business_date=business_date, at=(began := clock.now()))
-            if summon and (chunks := run.chunks.filter(step=job.steps[-1].name, done_at=None).count()) > 1:
+            if summon and (chunks := running.most_at_once(run=run)) > 1:
                 summon(run, chunks)
             drive(job=job, run=run, hands=hands, tell=functools.partial(tell, run) if tell else None)
             runs.append(transactions.commit(finish, run=run, at=(ended := clock.now())))

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 from django.db import connection
-from django.db.models import F
+from django.db.models import Count, F
 
 from foundation import transactions
 from foundation.actors import Actor
@@ -39,8 +39,11 @@ class Verb(Protocol):
 
 @dataclass(frozen=True)
 class Step:
+    """A step of a job: its verb does one range of members at a time or, where `whole`, all of them at once."""
+
     name: str
     verb: Verb
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def begin(*, job: Job, business_date: datetime.date, at: datetime.datetime) -> J
         Chunk.objects.bulk_create(
             Chunk(run=run, step=step.name, first_member=first, last_member=last)
             for step in job.steps
-            for first, last in ranges
+            for first, last in ([(1, LAST_MEMBER)] if step.whole else ranges)
         )
     elif run.status != JobRun.Status.DONE:
         JobRun.objects.filter(pk=run.pk).update(
@@ -83,6 +86,12 @@ def begin(*, job: Job, business_date: datetime.date, at: datetime.datetime) -> J
         )
         run.refresh_from_db()
     return run
+
+
+def most_at_once(*, run: JobRun) -> int:
+    """Return how many chunks one step of the run has open at most: so many hands can work at once."""
+    steps = run.chunks.filter(done_at=None).values("step").annotate(chunks=Count("id"))
+    return max((step["chunks"] for step in steps), default=0)
 
 
 @in_transaction
