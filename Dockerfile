@@ -13,7 +13,7 @@ COPY . .
 # Nothing below is a secret of a running system: the settings want every value present, even to gather static files.
 RUN python -c "from membership_site.local.installing import compile_catalogues; compile_catalogues()" \
     && KEY="$(python -c 'import base64; print(base64.urlsafe_b64encode(bytes(32)).decode())')" \
-    && SITE_ENV=local SECRET_KEY=build PERSONAL_DATA_KEY="$KEY" LOOKUP_KEY="$KEY" \
+    && SITE_ENV=local SECRET_KEY=build PERSONAL_DATA_KEY="$KEY" LOOKUP_KEY="$KEY" SEAL_KEY="$KEY" \
        DATABASE_URL=postgres://build@build/build REDIS_URL=redis://build \
        python manage.py collectstatic --no-input -v0
 

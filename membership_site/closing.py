@@ -19,7 +19,7 @@ from foundation.jobs.running import Job, Step
 from foundation.periods import add_months
 from members.models import Member
 from membership_site import proving
-from points import lapsing, partitions, releasing
+from points import lapsing, partitions, releasing, sealing
 from tiers import reviewing, rolling
 
 Counts = dict[str, int]
@@ -51,6 +51,14 @@ def _prove(*, business_date: datetime.date, run: JobRun, actor: Actor, **members
     return proving.prove_touched(business_date=business_date, **members)
 
 
+def _digest(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return sealing.digest(business_date=business_date, actor=actor, **members)
+
+
+def _seal(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return sealing.seal(business_date=business_date, actor=actor)
+
+
 STEPS = (
     Step("earn", _earn),
     Step("release", _release),
@@ -58,6 +66,8 @@ STEPS = (
     Step("review", _review),
     Step("expire", _expire),
     Step("prove", _prove),
+    Step("digest", _digest),
+    Step("seal", _seal, whole=True),
 )
 
 

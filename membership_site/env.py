@@ -85,9 +85,13 @@ class Environment:
         """Read a whole number."""
         return self._read(name, int, default, what)
 
-    def key(self, name: str) -> bytes:
+    def key(self, name: str, default: Any = REQUIRED) -> bytes:
         """Read 32 random bytes, written as URL-safe base64."""
-        return self._read(name, _key, REQUIRED, "32 random bytes as URL-safe base64")
+        return self._read(name, _key, default, "32 random bytes as URL-safe base64")
+
+    def keys(self, name: str, what: str) -> list[bytes]:
+        """Read any number of keys of 32 bytes, each written as URL-safe base64, separated by commas."""
+        return self._read(name, lambda raw: [_key(word.strip()) for word in raw.split(",") if word.strip()], [], what)
 
     def database(self, name: str, default: Any = REQUIRED) -> dict[str, Any]:
         """Read a PostgreSQL URL as Django's database settings."""

@@ -1,6 +1,7 @@
 """Proving the books: the touched purses each night, all of them each week and on demand."""
 
 import datetime
+from typing import Any
 
 import structlog
 from django.db.models import Func
@@ -11,7 +12,8 @@ from foundation.jobs import fencing
 from foundation.jobs.models import JobRun
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
-from points import proving
+from points import proving, verifying
+from points.models import Purse
 
 JOB = "prove"
 SUNDAY = 7
@@ -41,6 +43,9 @@ def broken(results: Results) -> str:
 @in_transaction
 def prove_touched(*, business_date: datetime.date, first_member: int, last_member: int) -> dict[str, int]:
     """Prove the chunk's purses that were touched on the date; return how many; raise BooksBroken."""
+    touched = Purse.objects.filter(member_id__range=(first_member, last_member), last_booked_on__gte=business_date)
+    if not touched.exists():
+        return {"purses": 0}
     results = proving.prove(
         as_of=business_date, first_member=first_member, last_member=last_member, touched_since=business_date
     )
@@ -58,7 +63,7 @@ def prove_all(*, as_of: datetime.date, at: datetime.datetime) -> Results:
     last = fencing.last_closed()
     if last is None or as_of > last:
         raise DateNotClosed(asked=as_of)
-    results = proving.prove(as_of=as_of)
+    results = proving.prove(as_of=as_of) | {"seals_verify": _seals(as_of=as_of)}
     what = broken(results)
     JobRun.objects.update_or_create(
         job=JOB,
@@ -74,6 +79,13 @@ def prove_all(*, as_of: datetime.date, at: datetime.datetime) -> Results:
     if what:
         log.error("books broken", as_of=f"{as_of}", what=what)
     return results
+
+
+def _seals(*, as_of: datetime.date) -> dict[str, Any]:
+    """Return how many seals, and what of them, don't hold; what they sealed is not digested anew here."""
+    verdict = verifying.verify(last=as_of, entries=False)
+    dates = sorted({f"{finding['business_date']}" for finding in verdict.broken})
+    return {"violations": len(dates), "checked": verdict.verified + len(dates), "examples": dates[:5]}
 
 
 def prove_where_due(*, at: datetime.datetime) -> None:

@@ -15,6 +15,9 @@ SITE_ENV = env.choice("SITE_ENV", "production", "local", "test")
 SECRET_KEY = env.text("SECRET_KEY", "a long random text")
 PERSONAL_DATA_KEY = env.key("PERSONAL_DATA_KEY")
 LOOKUP_KEY = env.key("LOOKUP_KEY")
+# Tests seal with a key that everybody knows.
+SEAL_KEY = env.key("SEAL_KEY", default=bytes(32)) if SITE_ENV == "test" else env.key("SEAL_KEY")
+SEAL_EARLIER_KEYS = env.keys("SEAL_EARLIER_KEYS", "the public keys that sealed before SEAL_KEY did")
 REDIS_URL = env.redis("REDIS_URL")
 DATABASES = {"default": env.database("DATABASE_URL")}
 owner_database = env.database("OWNER_DATABASE_URL", default=None)

@@ -166,3 +166,44 @@ class Allocation(models.Model):
         verbose_name = _("allocation")
         verbose_name_plural = _("allocations")
         constraints = [models.CheckConstraint(condition=Q(points__gt=0), name="allocation_takes_something")]
+
+
+class SealedRange(models.Model):
+    """The digest of what one range of members was booked on a business date; the ranges of a date leave no member out."""
+
+    pk = models.CompositePrimaryKey("business_date", "first_member")
+    business_date = models.DateField(_("business date"))
+    first_member = models.BigIntegerField(_("first member"))
+    last_member = models.BigIntegerField(_("last member"))
+    entries = models.BigIntegerField(_("entries"))
+    points = models.JSONField(_("points"), help_text=_("The sum of each point currency, by its id."))
+    digest = models.CharField(_("digest"), max_length=64)
+
+    class Meta:
+        verbose_name = _("sealed range")
+        verbose_name_plural = _("sealed ranges")
+        constraints = [
+            models.CheckConstraint(condition=Q(last_member__gte=F("first_member")), name="sealed_range_in_order"),
+        ]
+
+
+class Seal(models.Model):
+    """The signed digest of everything booked on a business date and of the seal before it (docs/seal.md); written once."""
+
+    business_date = models.DateField(_("business date"), primary_key=True)
+    previous = models.CharField(_("digest of the seal before it"), max_length=64, blank=True)
+    entries = models.BigIntegerField(_("entries"))
+    points = models.JSONField(_("points"), help_text=_("The sum of each point currency, by its id."))
+    digest = models.CharField(_("digest"), max_length=64)
+    key_id = models.CharField(_("key"), max_length=16)
+    signature = models.CharField(_("signature"), max_length=128)
+
+    class Meta:
+        verbose_name = _("seal")
+        verbose_name_plural = _("seals")
+        constraints = [
+            models.CheckConstraint(condition=Q(entries__gte=0), name="seal_entries_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.business_date:%Y-%m-%d}"

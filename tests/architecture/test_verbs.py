@@ -5,11 +5,12 @@ import inspect
 
 from tests.architecture.test_house import ROOT, SOURCES
 
-AUDIT, FACTS, ENTRIES, DECISIONS, DERIVED = (
+AUDIT, FACTS, ENTRIES, DECISIONS, SEALS, DERIVED = (
     "audit",
     "facts",
     "entries",
     "decisions",
+    "seals",
     "derived from facts, rebuilt at will",
 )
 
@@ -36,6 +37,8 @@ TRAILS = {
     "points.ledger.post_staged": ENTRIES,
     "points.lapsing.lapse": ENTRIES,
     "points.releasing.release": DERIVED,
+    "points.sealing.digest": SEALS,
+    "points.sealing.seal": SEALS,
     "tiers.reviewing.review": DECISIONS,
     "tiers.rolling.roll_up": DERIVED,
     "tiers.rolling.rebuild": DERIVED,

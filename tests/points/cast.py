@@ -2,12 +2,13 @@
 
 import datetime
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from foundation.actors import Actor
 from foundation.jobs.models import BusinessDate
 from members.models import Member
-from points import ledger, proving
+from points import ledger, proving, sealing
 from points.ledger import Answer, Posting
 from points.models import Kind, PointCurrency, Purse
 from tests.factories import FIRST_BUSINESS_DATE, BankFactory, MemberFactory, PointCurrencyFactory
@@ -69,3 +70,17 @@ def books_ok(*, as_of: datetime.date = datetime.date(2000, 1, 1)) -> bool:
     broken = {name: result for name, result in results.items() if result["violations"]}
     assert broken == {}
     return True
+
+
+def seal(date: datetime.date, ranges: Sequence[tuple[int, int]] = ((1, sealing.LAST_MEMBER),)) -> None:
+    """Seal a date that is closing, its members in these ranges."""
+    for first, last in ranges:
+        sealing.digest(business_date=date, first_member=first, last_member=last, actor=CLERK)
+    sealing.seal(business_date=date, actor=CLERK)
+
+
+def close_with_seal(date: datetime.date, *ranges: tuple[int, int]) -> None:
+    """Close a date with nothing done but its seal."""
+    start_closing(date)
+    seal(date, ranges or ((1, sealing.LAST_MEMBER),))
+    finish_closing(date)

@@ -1,0 +1,155 @@
+"""Verifying: the seals are held against the entries as they stand now, the earlier seals and the bank's public keys."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+from collections import defaultdict
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from django.conf import settings
+from django.db import connection
+
+from foundation.jobs.models import BusinessDate
+from points.models import Seal, SealedRange
+from points.sealing import before, digest_of, key_id, leave_nobody_out, total, with_line
+
+# So many seals are read, and their entries digested, at once.
+SEALS_AT_ONCE = 31
+NOTHING = (0, {}, hashlib.sha256().hexdigest())
+DAY = datetime.timedelta(days=1)
+
+Found = dict[tuple[datetime.date, int], tuple[int, dict[str, int], str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """How many seals hold, and what is broken: a business date, a reason, and what else is known of it, each."""
+
+    verified: int
+    broken: list[dict[str, Any]]
+
+
+def verify(*, first: datetime.date | None = None, last: datetime.date | None = None, entries: bool = True) -> Verdict:
+    """Hold the seals of the business dates first..last (None: from the first, to the last) against what they seal.
+
+    Looks at the chain, the digest, the signature, the ranges, the totals, the dates that should have a seal, and, unless
+    `entries` is False, digests every sealed entry anew. Memory doesn't grow with the entries: one row per date and range.
+    """
+    scope = {"business_date__gte": first or datetime.date.min, "business_date__lte": last or datetime.date.max}
+    earliest = Seal.objects.order_by("business_date").first()
+    seals = list(Seal.objects.filter(**scope).order_by("business_date"))
+    missing = _missing(earliest, first=first, last=last)
+    broken = [{"business_date": date, "reason": "missing_seal"} for date in missing]
+    keys = public_keys()
+    previous = before(seals[0].business_date) if seals else None
+    for start in range(0, len(seals), SEALS_AT_ONCE):
+        batch = seals[start : start + SEALS_AT_ONCE]
+        ranges = _ranges(batch)
+        found = _digested_again(batch, previous=previous, earliest=earliest) if entries else None
+        for made in batch:
+            own = ranges[made.business_date]
+            reasons = _reasons(made, own, previous=previous, keys=keys)
+            broken += [{"business_date": made.business_date, "reason": reason} for reason in reasons]
+            if found is not None:
+                broken += _changed(made, own, found)
+            previous = made
+    wrong = {finding["business_date"] for finding in broken}
+    broken.sort(key=lambda finding: finding["business_date"])
+    return Verdict(verified=sum(made.business_date not in wrong for made in seals), broken=broken)
+
+
+def public_keys() -> dict[str, Ed25519PublicKey]:
+    """Return the bank's public keys by their ids: the present one and the earlier ones it still believes."""
+    keys = [Ed25519PrivateKey.from_private_bytes(settings.SEAL_KEY).public_key()]
+    keys += map(Ed25519PublicKey.from_public_bytes, settings.SEAL_EARLIER_KEYS)
+    return {key_id(key): key for key in keys}
+
+
+def _missing(earliest: Seal | None, *, first: datetime.date | None, last: datetime.date | None) -> list[datetime.date]:
+    """Return the dates that should have a seal and have none: closed ones, and every day between two seals.
+
+    Dates before a seal that follows none are not among them: it took all that was booked before.
+    """
+    due = set(BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).values_list("date", flat=True))
+    sealed = set(Seal.objects.values_list("business_date", flat=True))
+    if earliest:
+        due |= {earliest.business_date + DAY * n for n in range((max(sealed) - earliest.business_date).days)}
+        if not earliest.previous:
+            due = {date for date in due if date > earliest.business_date}
+    return sorted(date for date in due - sealed if (not first or date >= first) and (not last or date <= last))
+
+
+def _ranges(batch: list[Seal]) -> dict[datetime.date, list[SealedRange]]:
+    ranges: dict[datetime.date, list[SealedRange]] = defaultdict(list)
+    dates = [made.business_date for made in batch]
+    for part in SealedRange.objects.filter(business_date__in=dates).order_by("business_date", "first_member"):
+        ranges[part.business_date].append(part)
+    return ranges
+
+
+def _digested_again(batch: list[Seal], *, previous: Seal | None, earliest: Seal) -> Found:
+    """Return entries, points and digest per business date and first member of a range, from the entries of the batch."""
+    arguments = {
+        "after": previous.business_date if previous else datetime.date.min,
+        "through": batch[-1].business_date,
+        "first_sealed": None if earliest.previous else earliest.business_date,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(with_line("digest_again"), arguments)
+        return {
+            (date, member): (entries, json.loads(points), digest)
+            for date, member, entries, points, digest in cursor.fetchall()
+        }
+
+
+def _reasons(
+    made: Seal, ranges: list[SealedRange], *, previous: Seal | None, keys: dict[str, Ed25519PublicKey]
+) -> list[str]:
+    """Return what is wrong with a seal by itself and after the seal before it."""
+    reasons = []
+    if made.previous != (previous.digest if previous else ""):
+        reasons.append("not_after_previous_seal")
+    if made.digest != digest_of(made, ranges):
+        reasons.append("digest_differs")
+    if made.key_id not in keys:
+        reasons.append("unknown_key")
+    elif not _signed(made, keys[made.key_id]):
+        reasons.append("signature_wrong")
+    if not leave_nobody_out(ranges):
+        reasons.append("ranges_leave_members_out")
+    if (made.entries, made.points) != (sum(part.entries for part in ranges), total(ranges)):
+        reasons.append("totals_differ")
+    return reasons
+
+
+def _signed(made: Seal, key: Ed25519PublicKey) -> bool:
+    try:
+        key.verify(bytes.fromhex(made.signature), bytes.fromhex(made.digest))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _changed(made: Seal, ranges: list[SealedRange], found: Found) -> list[dict[str, Any]]:
+    """Return the ranges of a seal whose entries are not what was sealed, and what no range holds."""
+    changed = [
+        {
+            "business_date": made.business_date,
+            "reason": "entries_differ",
+            "first_member": part.first_member,
+            "last_member": part.last_member,
+            "entries_sealed": part.entries,
+            "entries_found": now[0],
+        }
+        for part in ranges
+        if (now := found.get((made.business_date, part.first_member), NOTHING))
+        != (part.entries, part.points, part.digest)
+    ]
+    if outside := found.get((made.business_date, 0)):
+        changed.append(
+            {"business_date": made.business_date, "reason": "entries_outside_ranges", "entries_found": outside[0]}
+        )
+    return changed
