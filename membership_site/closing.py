@@ -6,8 +6,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 from django.conf import settings
-from django.db.models import F, Window
-from django.db.models.functions import Mod, RowNumber
+from django.db import connection
 
 from campaigns import earning
 from foundation import transactions
@@ -17,7 +16,6 @@ from foundation.jobs.closing import Tell
 from foundation.jobs.models import JobRun
 from foundation.jobs.running import Job, Step
 from foundation.periods import add_months
-from members.models import Member
 from membership_site import proving
 from points import lapsing, partitions, releasing, sealing
 from tiers import reviewing, rolling
@@ -73,9 +71,13 @@ STEPS = (
 
 def cuts() -> Sequence[int]:
     """Return the first member's id of each chunk of NIGHT_CHUNK_MEMBERS members but the first."""
-    place = Window(RowNumber(), order_by="id") - 1
-    members = Member.objects.annotate(place=place).annotate(rest=Mod(F("place"), settings.NIGHT_CHUNK_MEMBERS))
-    return list(members.filter(rest=0, place__gt=0).order_by("id").values_list("id", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM members_member) AS member"
+            " WHERE place > 0 AND place %% %s = 0 ORDER BY id",
+            [settings.NIGHT_CHUNK_MEMBERS],
+        )
+        return [member for [member] in cursor.fetchall()]
 
 
 NIGHT = Job("close_day", STEPS, cuts)

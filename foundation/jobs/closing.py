@@ -44,8 +44,13 @@ def due(*, today: datetime.date) -> tuple[datetime.date, datetime.date] | None:
 def begin(*, job: Job, business_date: datetime.date, at: datetime.datetime) -> JobRun:
     """Flip the date to closing and make its run, both or neither; a date that is closing already gets its run back."""
     fencing.hold()
-    fencing.begin_closing(business_date=business_date, at=at)
-    return running.begin(job=job, business_date=business_date, at=at)
+    return _flip(job, business_date, at)
+
+
+def _flip(job: Job, business_date: datetime.date, at: datetime.datetime) -> JobRun:
+    if fencing.begin_closing(business_date=business_date, at=at):
+        return running.begin(job=job, business_date=business_date, at=at)
+    return running.resume(job=job, business_date=business_date)
 
 
 @in_transaction
@@ -96,8 +101,7 @@ def rehearse(*, job: Job, business_date: datetime.date | None, today: datetime.d
     """
     business_date = business_date or fencing.next_to_close()
     refuse_unless_over(business_date, today=today)
-    fencing.begin_closing(business_date=business_date, at=at)
-    run = running.begin(job=job, business_date=business_date, at=at)
+    run = _flip(job, business_date, at)
     worker = running.Worker(job, run)
     while worker.do_next():
         pass

@@ -69,23 +69,25 @@ class RunFailed(Exception):
 
 @in_transaction
 def begin(*, job: Job, business_date: datetime.date, at: datetime.datetime) -> JobRun:
-    """Make the run of a business date with all its chunks, or take up the one there is; return it."""
-    run, is_new = JobRun.objects.get_or_create(job=job.name, business_date=business_date, defaults={"started_at": at})
-    if is_new:
-        cuts = job.cuts()
-        # The outer ranges are open: whoever joins while the date is closing belongs to the last one.
-        ranges = list(zip([1, *cuts], [*(cut - 1 for cut in cuts), LAST_MEMBER], strict=True))
-        Chunk.objects.bulk_create(
-            Chunk(run=run, step=step.name, first_member=first, last_member=last)
-            for step in job.steps
-            for first, last in ([(1, LAST_MEMBER)] if step.whole else ranges)
-        )
-    elif run.status != JobRun.Status.DONE:
-        JobRun.objects.filter(pk=run.pk).update(
-            attempts=F("attempts") + 1, status=JobRun.Status.RUNNING, error="", step=""
-        )
-        run.refresh_from_db()
+    """Make the run of a business date with all its chunks, and return it."""
+    run = JobRun.objects.create(job=job.name, business_date=business_date, started_at=at)
+    cuts = job.cuts()
+    # The outer ranges are open: whoever joins while the date is closing belongs to the last one.
+    ranges = list(zip([1, *cuts], [*(cut - 1 for cut in cuts), LAST_MEMBER], strict=True))
+    Chunk.objects.bulk_create(
+        Chunk(run=run, step=step.name, first_member=first, last_member=last)
+        for step in job.steps
+        for first, last in ([(1, LAST_MEMBER)] if step.whole else ranges)
+    )
     return run
+
+
+@in_transaction
+def resume(*, job: Job, business_date: datetime.date) -> JobRun:
+    """Take up the run that a business date has, as one more attempt, and return it."""
+    of_date = JobRun.objects.filter(job=job.name, business_date=business_date)
+    of_date.update(attempts=F("attempts") + 1, status=JobRun.Status.RUNNING, error="", step="")
+    return of_date.get()
 
 
 def most_at_once(*, run: JobRun) -> int:
