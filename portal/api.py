@@ -15,18 +15,14 @@ from rest_framework.views import APIView
 from foundation.access.signing_in import day_of
 from foundation.jobs import fencing
 from foundation.jobs.models import Bank
-from foundation.periods import add_months
 from foundation.web import paging
 from foundation.web.views import CURSOR, LIMIT, ApiView
 from members import sealing
 from members.models import Member
-from points import summaries
 from points.models import Entry, Kind, PointCurrency
-from portal import telling
+from portal import purses, telling
 from tiers import explaining
 from tiers.models import Programme
-
-EXPIRING_MONTHS = 12
 
 
 class IsMember(BasePermission):
@@ -109,35 +105,26 @@ class MyBalance(MemberView):
     @extend_schema(operation_id="getMyBalance", summary="Read my points", tags=["Me"], responses={200: BalancesOut})
     def get(self, request: Request) -> Response:
         """Give each purse as it may be used today; what has lapsed counts nowhere, booked or not."""
-        today = day_of(request.user)
-        balances = summaries.balances(member_ids=[self.member.pk], today=today)
-        bank = Bank.objects.get()
-        purses = [
-            self._purse(
-                currency, balances.get((self.member.pk, currency.pk), summaries.Balance()), today, bank.currency
-            )
+        today, money = day_of(request.user), Bank.objects.get().currency
+        read = [
+            _purse(currency, purses.read(self.member, currency, today=today, money=money))
             for currency in PointCurrency.objects.order_by("id")
         ]
-        return Response(BalancesOut({"asOf": today, "purses": purses}).data)
+        return Response(BalancesOut({"asOf": today, "purses": read}).data)
 
-    def _purse(
-        self, currency: PointCurrency, balance: summaries.Balance, today: datetime.date, money: str
-    ) -> dict[str, Any]:
-        until = add_months(today, EXPIRING_MONTHS)
-        expiring = summaries.expiring(member_id=self.member.pk, currency_id=currency.pk, first=today, last=until)
-        worth = None
-        if currency.worth_minor is not None:
-            worth = {"amount": f"{Decimal(int(balance.available * currency.worth_minor)) / 100:.2f}", "currency": money}
-        return {
-            "currency": currency.code,
-            "name": str(currency),
-            "kind": currency.kind,
-            "available": balance.available,
-            "pending": balance.pending,
-            "owed": balance.owed,
-            "worth": worth,
-            "expiring": [{"on": day, "points": points} for day, points in expiring.items()],
-        }
+
+def _purse(currency: PointCurrency, purse: purses.Purse) -> dict[str, Any]:
+    worth = purse.worth_minor
+    return {
+        "currency": currency.code,
+        "name": str(currency),
+        "kind": currency.kind,
+        "available": purse.balance.available,
+        "pending": purse.balance.pending,
+        "owed": purse.balance.owed,
+        "worth": None if worth is None else {"amount": f"{Decimal(worth) / 100:.2f}", "currency": purse.money},
+        "expiring": [{"on": day, "points": points} for day, points in purse.expiring.items()],
+    }
 
 
 class ConditionOut(serializers.Serializer):
