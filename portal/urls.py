@@ -8,8 +8,8 @@ app_name = "portal"
 urlpatterns = [
     path("", views.home, name="home"),
     path("points", views.points, name="points"),
-    path("points/<slug:code>", views.points, name="points"),
-    path("points/<slug:code>/<int:number>", views.entry, name="entry"),
+    path("points/<str:code>", views.points, name="points"),
+    path("points/<str:code>/<int:number>", views.entry, name="entry"),
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
 ]
