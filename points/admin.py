@@ -1,14 +1,17 @@
-"""The point currencies, to read. The ledger's own tables have no admin: a member's page shows his purses."""
+"""The point currencies, and the business dates with their seals, to read. The ledger's own tables have no admin: a member's
+page shows his purses."""
 
 from django.contrib import admin
-from django.db.models import Subquery
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from foundation.jobs.models import Bank
+from foundation.jobs.admin import shown_at
+from foundation.jobs.models import Bank, BusinessDate
 from foundation.money import money
+from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, choose
-from points.models import PointCurrency
+from points.models import PointCurrency, Seal
 
 
 @admin.register(PointCurrency)
@@ -35,3 +38,34 @@ class PointCurrencyAdmin(BrowseAdmin):
         if currency.expiry_months is None:
             return _("never")
         return _("last day of the month, %(months)s months on") % {"months": currency.expiry_months}
+
+
+@admin.register(BusinessDate)
+class BusinessDateAdmin(BrowseAdmin):
+    keyset = ("-date",)
+    list_display = ("date", "status_pill", "closing", "closed", "seal")
+    list_filter = (choose("status"),)
+    intro = _(
+        "A business date is open, then closing, then closed. What arrives while a date is closing is booked on the next."
+    )
+    list_display_links = None
+
+    @admin.display(description=_("status"))
+    def status_pill(self, date: BusinessDate) -> str:
+        return browsing.status_pill(date)
+
+    @admin.display(description=_("closing since"))
+    def closing(self, date: BusinessDate) -> str:
+        return shown_at(date.closing_at)
+
+    @admin.display(description=_("closed at"))
+    def closed(self, date: BusinessDate) -> str:
+        return shown_at(date.closed_at)
+
+    @admin.display(description=_("seal"))
+    def seal(self, date: BusinessDate) -> str:
+        return f"✓ {date.digest[:12]}" if date.digest else ""
+
+    def get_queryset(self, request: HttpRequest):
+        digest = Seal.objects.filter(pk=OuterRef("pk")).values("digest")
+        return super().get_queryset(request).annotate(digest=Subquery(digest))

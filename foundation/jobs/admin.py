@@ -1,4 +1,4 @@
-"""What ran, to read: job runs with the seconds of each step, and the bank's business dates."""
+"""What ran, to read: job runs with the seconds of each step."""
 
 from collections import Counter
 from typing import Any
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
-from foundation.jobs.models import BusinessDate, Chunk, JobRun
+from foundation.jobs.models import Chunk, JobRun
 from foundation.money import number
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Section, choose
@@ -95,26 +95,3 @@ def counts_of(run: JobRun) -> Section:
     """Return what a run without chunks counted, such as the invariants that were proved."""
     rows = [[name, figures(value) if isinstance(value, dict) else value] for name, value in run.counts.items()]
     return Section(title=_("Counts"), headers=[_("what"), _("counts")], rows=rows, empty=_("No counts were kept."))
-
-
-@admin.register(BusinessDate)
-class BusinessDateAdmin(BrowseAdmin):
-    keyset = ("-date",)
-    list_display = ("date", "status_pill", "closing", "closed")
-    list_filter = (choose("status"),)
-    intro = _(
-        "A business date is open, then closing, then closed. What arrives while a date is closing is booked on the next."
-    )
-    list_display_links = None
-
-    @admin.display(description=_("status"))
-    def status_pill(self, date: BusinessDate) -> str:
-        return browsing.status_pill(date)
-
-    @admin.display(description=_("closing since"))
-    def closing(self, date: BusinessDate) -> str:
-        return shown_at(date.closing_at)
-
-    @admin.display(description=_("closed at"))
-    def closed(self, date: BusinessDate) -> str:
-        return shown_at(date.closed_at)
