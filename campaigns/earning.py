@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 
 from activity import recording
+from activity.models import Activity
 from activity.reports import ActivityReport
 from foundation.actors import Actor
 from foundation.querying import statement
@@ -33,6 +34,11 @@ def earn(*, business_date: datetime.date, first_member: int, last_member: int, a
 
     The night's step: done again it books nothing. Activities that earned on line are left out.
     """
+    waiting = Activity.objects.filter(
+        member_id__range=(first_member, last_member), booked_on=business_date, earned_at_once=False
+    )
+    if not waiting.exists():
+        return {}
     ledger.stage()
     _evaluate("activities_of_night", business_date=business_date, first_member=first_member, last_member=last_member)
     return ledger.post_staged(actor=actor, business_date=business_date)
