@@ -40,7 +40,7 @@ def digest(*, business_date: datetime.date, first_member: int, last_member: int,
         "business_date": business_date,
         "first_member": first_member,
         "last_member": last_member,
-        "after": previous.business_date if previous else datetime.date.min,
+        "after": previous.business_date if previous else None,
     }
     with connection.cursor() as cursor:
         cursor.execute(with_line("digest_range"), arguments)

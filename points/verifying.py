@@ -18,10 +18,11 @@ from points.sealing import before, digest_of, key_id, leave_nobody_out, total, w
 
 # So many seals are read, and their entries digested, at once.
 SEALS_AT_ONCE = 31
-NOTHING = (0, {}, hashlib.sha256().hexdigest())
 DAY = datetime.timedelta(days=1)
 
-Found = dict[tuple[datetime.date, int], tuple[int, dict[str, int], str]]
+Figures = tuple[int, dict[str, int], str]  # entries, points by currency, digest
+Found = dict[tuple[datetime.date, int], Figures]  # by business date and first member of a range
+NOTHING: Figures = (0, {}, hashlib.sha256().hexdigest())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,14 +42,15 @@ def verify(*, first: datetime.date | None = None, last: datetime.date | None = N
     scope = {"business_date__gte": first or datetime.date.min, "business_date__lte": last or datetime.date.max}
     earliest = Seal.objects.order_by("business_date").first()
     seals = list(Seal.objects.filter(**scope).order_by("business_date"))
-    missing = _missing(earliest, first=first, last=last)
-    broken = [{"business_date": date, "reason": "missing_seal"} for date in missing]
+    genesis = earliest.business_date if earliest and not earliest.previous else None
+    missing = _missing(genesis, first=first, last=last)
+    broken: list[dict[str, Any]] = [{"business_date": date, "reason": "missing_seal"} for date in missing]
     keys = public_keys()
     previous = before(seals[0].business_date) if seals else None
     for start in range(0, len(seals), SEALS_AT_ONCE):
         batch = seals[start : start + SEALS_AT_ONCE]
         ranges = _ranges(batch)
-        found = _digested_again(batch, previous=previous, earliest=earliest) if entries else None
+        found = _digested_again(batch, previous=previous, genesis=genesis) if entries else None
         for made in batch:
             own = ranges[made.business_date]
             reasons = _reasons(made, own, previous=previous, keys=keys)
@@ -68,18 +70,19 @@ def public_keys() -> dict[str, Ed25519PublicKey]:
     return {key_id(key): key for key in keys}
 
 
-def _missing(earliest: Seal | None, *, first: datetime.date | None, last: datetime.date | None) -> list[datetime.date]:
+def _missing(
+    genesis: datetime.date | None, *, first: datetime.date | None, last: datetime.date | None
+) -> list[datetime.date]:
     """Return the dates that should have a seal and have none: closed ones, and every day between two seals.
 
-    Dates before a seal that follows none are not among them: it took all that was booked before.
+    Dates before `genesis`, that of the seal which follows none, are not among them: it took all that was booked before.
     """
     due = set(BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).values_list("date", flat=True))
     sealed = set(Seal.objects.values_list("business_date", flat=True))
-    if earliest:
-        due |= {earliest.business_date + DAY * n for n in range((max(sealed) - earliest.business_date).days)}
-        if not earliest.previous:
-            due = {date for date in due if date > earliest.business_date}
-    return sorted(date for date in due - sealed if (not first or date >= first) and (not last or date <= last))
+    if sealed:
+        due |= {min(sealed) + DAY * n for n in range((max(sealed) - min(sealed)).days)}
+    first, last = max(first or datetime.date.min, genesis or datetime.date.min), last or datetime.date.max
+    return sorted(date for date in due - sealed if first <= date <= last)
 
 
 def _ranges(batch: list[Seal]) -> dict[datetime.date, list[SealedRange]]:
@@ -90,13 +93,10 @@ def _ranges(batch: list[Seal]) -> dict[datetime.date, list[SealedRange]]:
     return ranges
 
 
-def _digested_again(batch: list[Seal], *, previous: Seal | None, earliest: Seal) -> Found:
-    """Return entries, points and digest per business date and first member of a range, from the entries of the batch."""
-    arguments = {
-        "after": previous.business_date if previous else datetime.date.min,
-        "through": batch[-1].business_date,
-        "first_sealed": None if earliest.previous else earliest.business_date,
-    }
+def _digested_again(batch: list[Seal], *, previous: Seal | None, genesis: datetime.date | None) -> Found:
+    """Return the figures of the batch's dates and ranges, from the entries; member 0 stands for what no range holds."""
+    after = previous.business_date if previous else None if genesis else batch[0].business_date - DAY
+    arguments = {"after": after, "through": batch[-1].business_date, "genesis": genesis}
     with connection.cursor() as cursor:
         cursor.execute(with_line("digest_again"), arguments)
         return {

@@ -1,12 +1,13 @@
--- Digest anew what was booked after %(after)s and on or before %(through)s, from the entries alone: no purse is believed. Gives the
+-- Digest anew what was booked after %(after)s (NULL: ever) and by %(through)s, from the entries alone: no purse is believed. Gives the
 -- entries, the points per currency and the digest per business date and sealed range; first_member 0 stands for members and dates
--- that no range holds. What was booked before %(first_sealed)s, the first sealed date (NULL: unknown), belongs to that date.
+-- that no range holds. What was booked before %(genesis)s, the date of the
+-- bank's first seal (NULL: it is gone), belongs to that date.
 -- BRIN on booked_on serves it, since entries lie in the order of their booking.
 WITH purse AS MATERIALIZED (
-  SELECT greatest(e.booked_on, %(first_sealed)s::date) AS business_date, e.member_id, e.currency_id, count(*) AS entries,
+  SELECT greatest(e.booked_on, %(genesis)s::date) AS business_date, e.member_id, e.currency_id, count(*) AS entries,
          sum(e.points) AS points, sha256(convert_to(string_agg({line}, '' ORDER BY e.number), 'UTF8')) AS digest
     FROM points_entry e
-   WHERE e.booked_on > %(after)s AND e.booked_on <= %(through)s
+   WHERE (%(after)s::date IS NULL OR e.booked_on > %(after)s) AND e.booked_on <= %(through)s
    GROUP BY 1, 2, 3),
 placed AS MATERIALIZED (
   SELECT p.*, coalesce(r.first_member, 0) AS first_member

@@ -108,7 +108,7 @@ def insert(dice: random.Random) -> datetime.date:
     entry = any_entry(dice)
     member = dice.choice([entry.member_id, 10**9, 2**63 - 1, 0, -5])
     number = Entry.objects.filter(member_id=member).aggregate(last=Max("number"))["last"] or 0
-    date = dice.choice([*DAYS, datetime.date(2001, 1, 1)])
+    date = dice.choice([*DAYS, datetime.date(2001, 1, 1), datetime.date.min])
     Entry.objects.create(
         member_id=member, currency_id=entry.currency_id, number=number + 1, kind=1, points=5, balance_after=5,
         event_key=uuid.UUID(int=dice.getrandbits(128)), occurred_on=date, booked_on=date, cause="gift",

@@ -223,3 +223,5 @@ def test_the_nights_of_berka_meet_the_truth_account_by_account(committed, tmp_pa
     assert points_moved(Kind.EXPIRE, through=datetime.date(1995, 2, 28)) == -3_161
     proof = json.loads(manage(variables, "prove", "--as-of", f"{LAST}", "--json").stdout)
     assert {name: result["violations"] for name, result in proof["invariants"].items() if result["violations"]} == {}
+    seals = json.loads(manage(variables, "verify_seals", "--json").stdout)
+    assert (seals["verified"], seals["broken"]) == (642, [])
