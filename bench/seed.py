@@ -48,7 +48,7 @@ def main() -> None:
     _django()
     from bench import databases
 
-    databases.owner_says(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    databases.drop(DATABASE)
     if asked.drop:
         return
     print(json.dumps(_make(members=asked.members, nights=asked.nights, seed=asked.seed), indent=2))
