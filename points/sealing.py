@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -36,7 +37,7 @@ def digest(*, business_date: datetime.date, first_member: int, last_member: int,
         return {"entries": 0}
     _refuse_unless_closing(business_date)
     previous = before(business_date)
-    arguments = {
+    arguments: dict[str, Any] = {
         "business_date": business_date,
         "first_member": first_member,
         "last_member": last_member,
