@@ -1,5 +1,6 @@
 """The embedded servers: their rights, their memory, and the places they run in."""
 
+import json
 import os
 import signal
 import stat
@@ -8,7 +9,7 @@ import psycopg2
 import pytest
 import redis
 
-from membership_site.local.serving import Servers
+from membership_site.local.serving import Servers, read_secrets
 from membership_site.local.supervising import Supervisor
 
 
@@ -116,3 +117,14 @@ def test_nobody_else_reads_the_secrets_and_both_servers_ask_for_a_password(start
         redis.Redis.from_url(environment["REDIS_URL"].replace(":", ":x", 2).replace("redis:x", "redis:")).ping()
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         psycopg2.connect(environment["DATABASE_URL"].replace("runtime:", "runtime:x"))
+
+
+def test_data_made_before_a_key_was_needed_get_it_and_keep_the_others(tmp_path):
+    made = read_secrets(tmp_path)
+    (tmp_path / "secrets.json").write_text(json.dumps({name: key for name, key in made.items() if name != "SEAL_KEY"}))
+
+    again = read_secrets(tmp_path)
+
+    assert again == made | {"SEAL_KEY": again["SEAL_KEY"]}
+    assert again["SEAL_KEY"] != made["SEAL_KEY"]
+    assert read_secrets(tmp_path) == again
