@@ -1,4 +1,4 @@
-"""The planner's statistics, refreshed where tables have grown much: without them a bulk load is followed by slow plans."""
+"""The planner's statistics and the BRIN indexes, refreshed where tables have grown much: without them a load is followed by slow plans."""
 
 from django.db import connection, transaction
 
