@@ -129,7 +129,8 @@ def key_id(public_key: Ed25519PublicKey) -> str:
 
 def _sums(points: dict[str, int]) -> str:
     """Write the sums of currencies in the order of their ids, each after a space."""
-    return "".join(f" {currency}:{points[currency]}" for currency in sorted(points, key=int))
+    in_order = sorted(points, key=lambda currency: (len(currency), currency))
+    return "".join(f" {currency}:{points[currency]}" for currency in in_order)
 
 
 def _refuse_unless_closing(business_date: datetime.date) -> None:

@@ -1,7 +1,6 @@
 -- Digest anew what was booked after %(after)s (NULL: ever) and by %(through)s, from the entries alone: no purse is believed. Gives the
 -- entries, the points per currency and the digest per business date and sealed range; first_member 0 stands for members and dates
--- that no range holds. What was booked before %(genesis)s, the date of the
--- bank's first seal (NULL: it is gone), belongs to that date.
+-- that no range holds. What was booked before %(genesis)s, the date of the bank's first seal (NULL: it is gone), belongs to that date.
 -- BRIN on booked_on serves it, since entries lie in the order of their booking.
 WITH purse AS MATERIALIZED (
   SELECT greatest(e.booked_on, %(genesis)s::date) AS business_date, e.member_id, e.currency_id, count(*) AS entries,

@@ -158,7 +158,7 @@ def edit_seal(dice: random.Random) -> datetime.date:
     changes = {
         "previous": "0" * 64,
         "entries": made.entries + 1,
-        "points": {"1": 1_000_000},
+        "points": dice.choice([{"1": 1_000_000}, {"points": 5}, {"1": "x"}, [1], 7]),
         "digest": "0" * 64,
         "key_id": "0" * 16,
         "signature": dice.choice(["0" * 128, "", "not hexadecimal", made.signature[:-2] + "ff"]),
@@ -175,7 +175,7 @@ def edit_range(dice: random.Random) -> datetime.date:
     changes = {
         "last_member": part.first_member + 1,
         "entries": part.entries + 1,
-        "points": {"1": 9},
+        "points": dice.choice([{"1": 9}, [1], "x"]),
         "digest": "0" * 64,
     }
     name = dice.choice([*sorted(changes), "delete", "add"])
