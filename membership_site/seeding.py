@@ -139,8 +139,8 @@ def found(
     today: datetime.date,
     at: datetime.datetime,
     actor: Actor,
-    monthly: float = 4,
-    snapshot_days: int = 20,
+    monthly: float = 2.5,
+    snapshot_days: int = 30,
 ) -> dict[str, object]:
     """Configure the demonstration's bank; return what the generators of facts take.
 

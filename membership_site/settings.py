@@ -199,6 +199,8 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "DESCRIPTION": "Members, their tiers and points, for the mobile app; facts and members, for the bank's systems.",
     "SERVE_INCLUDE_SCHEMA": False,
+    # What the API can do is no stranger's business in production.
+    "SERVE_PERMISSIONS": [f"rest_framework.permissions.{'IsAuthenticated' if PRODUCTION else 'AllowAny'}"],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
