@@ -34,23 +34,18 @@ def demo(arguments: list[str]) -> int:
 
     with Demo().run(command="demo") as (supervisor, environment, held):
         tell("PostgreSQL and Valkey answer")
-        _step(supervisor, environment, *MIGRATE)
-        tell("migrated")
         if not _static_files_gathered():
             _step(supervisor, environment, "collectstatic", "--no-input", "-v0")
         site = f"http://127.0.0.1:{port}"
         worker, web, beat = _parts(port, SHARED_NIGHTS | environment)
+        # Both load while the bank is made; neither asks the database for anything before.
         supervisor.add(worker)
-        supervisor.add(web)  # it loads while the bank is made
-        _step(supervisor, environment, "seed_demo", *arguments)
-        tell("the bank is there")
-        _step(supervisor, environment, "close_day", "--due", "--celery")
-        tell("every night that was due is closed")
+        supervisor.add(web)
+        _step(supervisor, environment, "prepare_demo", *arguments)
         supervisor.add(beat)
         _wait_until_ready(supervisor, web, port)
         announce(held, {"command": "demo", "environment": environment, "site": site})
         tell(f"the site answers: {site}  (Ctrl-C stops everything)")
-        _step(supervisor, environment, "seed_demo", "--logins")
         return supervisor.watch()
 
 
