@@ -54,6 +54,9 @@ $$;
 CREATE AGGREGATE points_spend(points bigint, can_spend bigint, may_owe boolean) (
   SFUNC = points_spend_step, STYPE = bigint[], INITCOND = '{0,0}');
 
+-- A sum that stays a bigint: sum(bigint) makes a numeric of every row and group. Too much is an error here as there.
+CREATE AGGREGATE points_sum(bigint) (SFUNC = int8pl, STYPE = bigint, INITCOND = '0');
+
 CREATE TYPE points_answer AS (seq bigint, outcome text, number integer, balance_after bigint);
 CREATE TYPE points_debit AS (member_id bigint, currency_id smallint, number integer, spent_from bigint, spent_to bigint);
 CREATE TYPE points_repeat AS (
@@ -61,9 +64,10 @@ CREATE TYPE points_repeat AS (
 
 -- Bring purses up to date that the caller has locked: free what was pending until p_open (it first pays what is owed), then book
 -- the expiry of lots whose last day lies before the purse's p_good_from (NULL: none). Lots up to p_closed have expired already.
+-- No purse's p_good_from is later than p_until, which leaves out the months of lots that can't be due before any is opened.
 -- An expiry is booked on p_booked or, where that is NULL, like any fact: on its day or the first open date, whichever is later.
 CREATE FUNCTION points_settle(
-  p_member bigint[], p_currency smallint[], p_good_from date[], p_closed date, p_open date, p_booked date,
+  p_member bigint[], p_currency smallint[], p_good_from date[], p_until date, p_closed date, p_open date, p_booked date,
   OUT points_released bigint, OUT lots_expired bigint, OUT points_expired bigint
 ) LANGUAGE plpgsql SET search_path = public, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
@@ -95,25 +99,26 @@ BEGIN
       FROM waiting w WHERE w.freed > 0 AND b.member_id = w.member_id AND b.currency_id = w.currency_id)
   SELECT coalesce(sum(freed), 0) INTO points_released FROM waiting;
 
-  WITH gone AS MATERIALIZED (
-    SELECT l.member_id, l.currency_id, l.expires_on, l.number AS lot, l.remaining, l.available_on > p_open AS pending,
+  WITH gone AS MATERIALIZED (  -- the purses are locked: nobody else moves their lots, so these stay where they were found
+    SELECT l.tableoid AS part, l.ctid AS place, l.member_id, l.currency_id, l.expires_on, l.number AS lot, l.remaining,
+           l.available_on > p_open AS pending,
            coalesce(p_booked, greatest(l.expires_on, p_open)) AS booked_on,
            (b.entries + row_number() OVER lots)::integer AS number,
-           (b.available + b.pending - b.owed - sum(l.remaining) OVER lots)::bigint AS balance_after
+           b.available + b.pending - b.owed - points_sum(l.remaining) OVER lots AS balance_after
       FROM unnest(p_member, p_currency, p_good_from) i(member_id, currency_id, good_from)
       JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id
       JOIN points_lot l ON l.member_id = i.member_id AND l.currency_id = i.currency_id
-                       AND l.expires_on > p_closed AND l.expires_on < i.good_from AND l.remaining > 0
+                       AND l.expires_on > p_closed AND l.expires_on < p_until AND l.expires_on < i.good_from AND l.remaining > 0
     WINDOW lots AS (PARTITION BY l.member_id, l.currency_id ORDER BY l.expires_on, l.number ROWS UNBOUNDED PRECEDING)),
   lots AS (
     UPDATE points_lot l SET expired = l.remaining, remaining = 0 FROM gone g
-     WHERE l.member_id = g.member_id AND l.currency_id = g.currency_id AND l.expires_on = g.expires_on AND l.number = g.lot),
+     WHERE l.expires_on > p_closed AND l.expires_on < p_until AND l.tableoid = g.part AND l.ctid = g.place),
   balances AS (
     UPDATE points_purse b
        SET available = b.available - g.points + g.pending, pending = b.pending - g.pending, expired = b.expired + g.points,
            entries = b.entries + g.lots, last_booked_on = greatest(b.last_booked_on, g.booked_on)
-      FROM (SELECT member_id, currency_id, count(*) AS lots, sum(remaining)::bigint AS points, max(booked_on) AS booked_on,
-                   coalesce(sum(remaining) FILTER (WHERE pending), 0)::bigint AS pending
+      FROM (SELECT member_id, currency_id, count(*) AS lots, points_sum(remaining) AS points, max(booked_on) AS booked_on,
+                   points_sum(remaining) FILTER (WHERE pending) AS pending
               FROM gone GROUP BY member_id, currency_id) g
      WHERE b.member_id = g.member_id AND b.currency_id = g.currency_id),
   entries AS (
@@ -139,7 +144,7 @@ DECLARE
   open_on date := bank_booking_date(); closed_through date;
   known smallint[] := ARRAY(SELECT id FROM points_pointcurrency);
   growth smallint[] := ARRAY(SELECT id FROM points_pointcurrency WHERE kind = 'growth');
-  closed_members bigint[]; stale_members bigint[]; stale_currencies smallint[]; stale_good_from date[];
+  stale_members bigint[]; stale_currencies smallint[]; stale_good_from date[];
   answers points_answer[]; debits points_debit[]; repeats points_repeat[]; n_purses bigint; n_updated bigint; n_taken bigint;
 BEGIN
   PERFORM points_check_closing(p_business_date);
@@ -158,37 +163,37 @@ BEGIN
   --    what earlier holders committed. Purses with pending points or, before a debit, with lapsed lots are brought up to date.
   INSERT INTO points_purse (member_id, currency_id)
   SELECT i.member_id, i.currency_id
-    FROM (SELECT DISTINCT member_id, currency_id FROM unnest(p_member, p_currency) p(member_id, currency_id)) i
+    FROM (SELECT DISTINCT member_id, currency_id FROM unnest(p_member, p_currency) p(member_id, currency_id)
+           WHERE NOT EXISTS (SELECT FROM points_purse b WHERE b.member_id = p.member_id AND b.currency_id = p.currency_id)) i
     JOIN members_member m ON m.id = i.member_id AND m.status = 'active'
-   WHERE NOT EXISTS (SELECT FROM points_purse b WHERE b.member_id = i.member_id AND b.currency_id = i.currency_id)
    ORDER BY i.member_id, i.currency_id
       ON CONFLICT DO NOTHING;
   WITH locked AS (
-    SELECT b.member_id, b.currency_id, b.pending, i.good_from, m.status
+    SELECT b.member_id, b.currency_id, b.pending, i.good_from
       FROM (SELECT member_id, currency_id,
                    max(coalesce(p_business_date, greatest(occurred_on, open_on))) FILTER (WHERE points < 0) AS good_from
               FROM unnest(p_member, p_currency, p_points, p_occurred) p(member_id, currency_id, points, occurred_on)
              GROUP BY member_id, currency_id ORDER BY member_id, currency_id) i
       JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id
-      LEFT JOIN members_member m ON m.id = i.member_id
      ORDER BY i.member_id, i.currency_id FOR NO KEY UPDATE OF b)
-  SELECT array_agg(member_id) FILTER (WHERE status IS DISTINCT FROM 'active'), array_agg(member_id) FILTER (WHERE stale),
-         array_agg(currency_id) FILTER (WHERE stale), array_agg(good_from) FILTER (WHERE stale)
-    INTO closed_members, stale_members, stale_currencies, stale_good_from
-    FROM (SELECT *, pending > 0 OR good_from > closed_through + 1 AS stale FROM locked) l;
+  SELECT array_agg(member_id), array_agg(currency_id), array_agg(good_from)
+    INTO stale_members, stale_currencies, stale_good_from
+    FROM locked WHERE pending > 0 OR good_from > closed_through + 1;
   IF stale_members IS NOT NULL THEN
-    PERFORM points_settle(stale_members, stale_currencies, stale_good_from, closed_through, open_on, NULL);
+    PERFORM points_settle(stale_members, stale_currencies, stale_good_from, (SELECT max(d) FROM unnest(stale_good_from) d),
+                          closed_through, open_on, NULL);
   END IF;
 
   -- 2. Decide every item, then write the entries, the lots of credits and the balances. An item goes one way: a credit `pays` at
-  --    once, `waits` or has `lapsed`; a `debit`; or, with nothing to decide, its outcome.
+  --    once, `waits` or has `lapsed`; a `debit`; or, with nothing to decide, its outcome. What only is written down (cause, rule,
+  --    figures) isn't carried through the sorts but taken from its array by seq: PL/pgSQL keeps its arrays expanded.
   WITH item AS (
     SELECT i.*, b.available, b.owed, b.available + b.pending - b.owed AS balance, b.entries,
            e.number AS old_number, e.balance_after AS old_balance,
            CASE WHEN e.number IS NOT NULL AND (e.kind, e.points, e.occurred_on, e.cause)
-                                              IS DISTINCT FROM (i.kind, i.points, i.occurred_on, i.cause) THEN 'conflict'
+                                              IS DISTINCT FROM (i.kind, i.points, i.occurred_on, p_cause[i.seq]) THEN 'conflict'
                 WHEN e.number IS NOT NULL THEN 'duplicate'
-                WHEN b.member_id IS NULL OR i.member_id = ANY (closed_members) THEN 'unknown_purse'
+                WHEN b.member_id IS NULL OR m.status IS DISTINCT FROM 'active' THEN 'unknown_purse'
                 WHEN i.points < 0 AND i.kind IN (3, 8) AND b.frozen THEN 'frozen'
                 WHEN i.repeat > 1 THEN 'repeat'
                 WHEN i.points < 0 AND i.kind NOT IN (5, 7) AND i.currency_id = ANY (growth) THEN 'insufficient'  -- never spent
@@ -197,37 +202,37 @@ BEGIN
                 WHEN i.expires_on < i.booked_on THEN 'lapsed'
                 WHEN i.available_on > open_on THEN 'waits'
                 ELSE 'pays' END AS way
-      FROM (SELECT member_id, currency_id, event_key, kind, points, occurred_on, cause, rule_version_id, figures, seq,
+      FROM (SELECT member_id, currency_id, event_key, kind, points, points < 0 AS is_debit, occurred_on, seq,
                    coalesce(expires_on, never) AS expires_on, coalesce(available_on, least(occurred_on, open_on)) AS available_on,
                    coalesce(p_business_date, greatest(occurred_on, open_on)) AS booked_on,
                    row_number() OVER (PARTITION BY member_id, currency_id, event_key ORDER BY seq) AS repeat  -- and so sorted
-              FROM unnest(p_member, p_currency, p_key, p_kind, p_points, p_occurred, p_expires, p_available, p_cause, p_rule,
-                          p_figures)
+              FROM unnest(p_member, p_currency, p_key, p_kind, p_points, p_occurred, p_expires, p_available)
                    WITH ORDINALITY AS u(member_id, currency_id, event_key, kind, points, occurred_on, expires_on, available_on,
-                                        cause, rule_version_id, figures, seq)) i
+                                        seq)) i
       LEFT JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id
+      LEFT JOIN members_member m ON m.id = i.member_id
       LEFT JOIN points_entry e ON e.member_id = i.member_id AND e.currency_id = i.currency_id AND e.event_key = i.event_key),
   credited AS (           -- in_order: a purse's credits first, then its debits, both in the order given
-    SELECT *, coalesce(sum(points) FILTER (WHERE way = 'pays') OVER in_order, 0)::bigint AS credits
-      FROM item WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY points < 0, seq ROWS UNBOUNDED PRECEDING)),
+    SELECT *, points_sum(points) FILTER (WHERE way = 'pays') OVER in_order AS credits
+      FROM item WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY is_debit, seq ROWS UNBOUNDED PRECEDING)),
   weighed AS (
     SELECT *, points_spend(-points, available + greatest(credits - owed, 0), kind = 5)
                 FILTER (WHERE way = 'debit') OVER in_order AS spent
-      FROM credited WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY points < 0, seq ROWS UNBOUNDED PRECEDING)),
+      FROM credited WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY is_debit, seq ROWS UNBOUNDED PRECEDING)),
   decided AS (
     SELECT *, way IN ('pays', 'waits', 'lapsed') OR way = 'debit' AND (kind = 5 OR spent[2] = -points) AS posted,
            CASE WHEN way = 'pays' THEN least(points, greatest(owed - credits + points, 0)) ELSE 0 END AS owed_paid FROM weighed),
   booked AS MATERIALIZED (  -- a credit that has lapsed takes two numbers: its own and its expiry's
     SELECT *, (entries + sum(CASE WHEN way = 'lapsed' THEN 2 ELSE 1 END) FILTER (WHERE posted) OVER in_order
                - CASE WHEN way = 'lapsed' THEN 1 ELSE 0 END)::integer AS number,
-           (balance + sum(CASE WHEN way = 'lapsed' THEN 0 ELSE points END) FILTER (WHERE posted) OVER in_order
-            + CASE WHEN way = 'lapsed' THEN points ELSE 0 END)::bigint AS balance_after
-      FROM decided WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY points < 0, seq ROWS UNBOUNDED PRECEDING)),
+           balance + points_sum(points) FILTER (WHERE posted AND way <> 'lapsed') OVER in_order
+           + CASE WHEN way = 'lapsed' THEN points ELSE 0 END AS balance_after
+      FROM decided WINDOW in_order AS (PARTITION BY member_id, currency_id ORDER BY is_debit, seq ROWS UNBOUNDED PRECEDING)),
   written AS (
     INSERT INTO points_entry (member_id, currency_id, number, kind, points, balance_after, event_key, occurred_on, booked_on,
                               cause, rule_version_id, figures)
     SELECT member_id, currency_id, number, kind, points, balance_after, event_key, occurred_on, booked_on,
-           cause, rule_version_id, figures
+           p_cause[seq], p_rule[seq], p_figures[seq]
       FROM booked WHERE posted
      UNION ALL
     SELECT member_id, currency_id, number + 1, 4, -points, balance_after - points, md5('expire/' || number)::uuid, expires_on,
@@ -245,11 +250,9 @@ BEGIN
   change AS MATERIALIZED (
     SELECT member_id, currency_id, min(entries) AS entries, max(booked_on) AS booked_on,
            sum(CASE WHEN way = 'lapsed' THEN 2 ELSE 1 END) AS written,
-           coalesce(sum(points) FILTER (WHERE points > 0), 0)::bigint AS credits,
-           coalesce(-sum(points) FILTER (WHERE points < 0), 0)::bigint AS debits,
-           coalesce(sum(points) FILTER (WHERE way = 'lapsed'), 0)::bigint AS lapsed,
-           coalesce(sum(points) FILTER (WHERE way = 'waits'), 0)::bigint AS waiting,
-           sum(owed_paid)::bigint AS owed_paid, max(spent[1]) AS spent
+           points_sum(points) FILTER (WHERE points > 0) AS credits, -points_sum(points) FILTER (WHERE points < 0) AS debits,
+           points_sum(points) FILTER (WHERE way = 'lapsed') AS lapsed, points_sum(points) FILTER (WHERE way = 'waits') AS waiting,
+           points_sum(owed_paid) AS owed_paid, max(spent[1]) AS spent
       FROM booked WHERE posted GROUP BY member_id, currency_id),
   balances AS (
     UPDATE points_purse b
@@ -261,7 +264,7 @@ BEGIN
                        CASE WHEN posted THEN number WHEN way = 'duplicate' THEN old_number END,
                        CASE WHEN posted THEN balance_after WHEN way = 'duplicate' THEN old_balance END)::points_answer)
            FILTER (WHERE way <> 'repeat'),
-         array_agg(ROW(member_id, currency_id, event_key, kind, points, occurred_on, cause, seq)::points_repeat)
+         array_agg(ROW(member_id, currency_id, event_key, kind, points, occurred_on, p_cause[seq], seq)::points_repeat)
            FILTER (WHERE way = 'repeat'),
          array_agg(ROW(member_id, currency_id, number, spent[1] - spent[2], spent[1])::points_debit)
            FILTER (WHERE posted AND way = 'debit' AND spent[2] > 0 AND currency_id <> ALL (growth)),
@@ -329,7 +332,7 @@ BEGIN
   IF purses > 0 THEN
     SELECT s.lots_expired, s.points_expired INTO lots, points
       FROM points_settle(due_members, due_currencies, array_fill(p_as_of + 1, ARRAY[purses::integer]),
-                         closed_through, open_on, p_as_of) s;
+                         p_as_of + 1, closed_through, open_on, p_as_of) s;
   END IF;
 END $$;
 
@@ -349,7 +352,7 @@ BEGIN
   IF purses > 0 THEN
     SELECT s.points_released INTO points
       FROM points_settle(due_members, due_currencies, array_fill(NULL::date, ARRAY[purses::integer]),
-                         closed_through, open_on, NULL) s;
+                         NULL, closed_through, open_on, NULL) s;
   END IF;
 END $$;
 
