@@ -14,17 +14,17 @@ class Progress:
         self.on_terminal = self.stream.isatty()
         self.told = -1
 
-    def show(self, done: int, label: str = "") -> None:
+    def show(self, done: float, label: str = "") -> None:
         """Show that `done` of the total are done, and at what it is."""
         share = min(done / self.total, 1)
         if self.on_terminal:
             bar = "█" * int(share * WIDTH)
-            self.stream.write(f"\r\x1b[K{bar:·<{WIDTH}} {done}/{self.total} {label}")
+            self.stream.write(f"\r\x1b[K{bar:·<{WIDTH}} {done:.0f}/{self.total} {label}")
         elif int(share * 10) == self.told:
             return
         else:
             self.told = int(share * 10)
-            self.stream.write(f"{share:4.0%} {done}/{self.total} {label}\n")
+            self.stream.write(f"{share:4.0%} {done:.0f}/{self.total} {label}".rstrip() + "\n")
         self.stream.flush()
 
     def end(self) -> None:
