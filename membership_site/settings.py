@@ -21,13 +21,17 @@ SEAL_EARLIER_KEYS = env.keys("SEAL_EARLIER_KEYS", "the public keys that sealed b
 REDIS_URL = env.redis("REDIS_URL")
 DATABASES = {"default": env.database("DATABASE_URL")}
 owner_database = env.database("OWNER_DATABASE_URL", default=None)
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "the host names that this site answers to", default=["127.0.0.1", "localhost"])
+ALLOWED_HOSTS = env.words(
+    "ALLOWED_HOSTS", "the host names that this site answers to", default=["127.0.0.1", "localhost"]
+)
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", "origins with their scheme", default=[])
 TIME_ZONE = env.text("BANK_TIME_ZONE", "the bank's zone", default="Asia/Shanghai")
 NIGHT_CHUNK_MEMBERS = env.number("NIGHT_CHUNK_MEMBERS", "members a chunk of the night", default=20_000)
 NIGHT_WORKERS = env.number("NIGHT_WORKERS", "workers that may share a night", default=2)
 METRICS_TOKEN = env.text("METRICS_TOKEN", "the bearer token that /metrics asks for", default="")
-API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", "requests a minute for each client or user", default=600)
+API_REQUESTS_PER_MINUTE = env.number(
+    "API_REQUESTS_PER_MINUTE", "requests a minute for each client or user", default=600
+)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
 env.check()
 
@@ -205,7 +209,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "foundation.web.describing.add_problems"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "foundation.web.describing.add_problems",
+    ],
     "OAUTH2_FLOWS": ["clientCredentials"],
     "OAUTH2_TOKEN_URL": "/oauth/token",
     "OAUTH2_SCOPES": {"activities:write": "Report activities", "members:read": "Read members, their tiers and points"},
