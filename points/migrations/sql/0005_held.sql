@@ -179,10 +179,10 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bit
 DECLARE
   never CONSTANT date := '9999-12-31';
   open_on date := bank_booking_date(); closed_through date; known smallint[]; growth smallint[]; refusing smallint[];
-  one record; one_booked_on date; purse_missing boolean; month_missing boolean; is_stale boolean;
+  one record; one_booked_on date; month_missing boolean; is_stale boolean;
   stale_members bigint[]; stale_currencies smallint[]; stale_good_from date[];
   own bigint[]; own_waits boolean[]; reserved bigint[];
-  answers points_answer[]; is_repeat boolean[]; rest points_rest[]; n_changed bigint;
+  answers points_answer[]; is_repeat boolean[]; rest points_rest[]; n_asked bigint; n_locked bigint; n_changed bigint;
 BEGIN
   IF p_business_date IS NOT NULL THEN
     PERFORM points_check_closing(p_business_date);
@@ -223,44 +223,53 @@ BEGIN
     END IF;
   END IF;
 
-  -- 1. What stands: the currencies, the last closed date, whether purses or months of lots are missing.
-  SELECT c.known, c.growth, c.refusing,
+  -- 1. What stands: the currencies, the last closed date, whether a month of lots is missing.
+  SELECT c.known, coalesce(c.growth, '{}'), coalesce(c.refusing, '{}'),
          coalesce((SELECT max(date) FROM jobs_businessdate WHERE status = 'closed'), '-infinity'),
-         EXISTS (SELECT FROM unnest(p_member, p_currency) p(member_id, currency_id)
-                   LEFT JOIN points_purse b ON b.member_id = p.member_id AND b.currency_id = p.currency_id WHERE b.member_id IS NULL),
-         EXISTS (SELECT FROM (SELECT DISTINCT date_trunc('month', e::timestamp) AS month FROM unnest(p_expires) e WHERE e < never) m
-                  WHERE to_regclass('points_lot_' || to_char(month, 'YYYYMM')) IS NULL)
-    INTO known, growth, refusing, closed_through, purse_missing, month_missing
+         EXISTS (SELECT FROM (SELECT DISTINCT e FROM unnest(p_expires) e WHERE e < never OFFSET 0) d
+                  WHERE to_regclass('points_lot_' || to_char(e, 'YYYYMM')) IS NULL)
+    INTO known, growth, refusing, closed_through, month_missing
     FROM (SELECT array_agg(id) AS known, array_agg(id) FILTER (WHERE kind = 'growth') AS growth,
                  array_agg(id) FILTER (WHERE shortfall = 'refuse') AS refusing FROM points_pointcurrency) c;
   IF NOT p_currency <@ known THEN
     RAISE EXCEPTION 'a point currency is unknown' USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_currency_known';
   END IF;
-  growth := coalesce(growth, '{}'); refusing := coalesce(refusing, '{}');
   IF month_missing THEN
     PERFORM points_ensure_partitions(month, month)
        FROM (SELECT DISTINCT date_trunc('month', e)::date AS month FROM unnest(p_expires) e WHERE e < never) m;
   END IF;
 
-  -- 2. Open the purses that are missing, then lock every purse of the batch, always in the same order. The next statement sees
-  --    what earlier holders committed. Purses with pending points or, before a debit, with lapsed lots are brought up to date.
-  IF purse_missing THEN
-    INSERT INTO points_purse (member_id, currency_id)
-    SELECT i.member_id, i.currency_id
-      FROM (SELECT DISTINCT member_id, currency_id FROM unnest(p_member, p_currency) p(member_id, currency_id)
-             WHERE NOT EXISTS (SELECT FROM points_purse b WHERE b.member_id = p.member_id AND b.currency_id = p.currency_id)) i
-      JOIN members_member m ON m.id = i.member_id AND m.status = 'active'
-     ORDER BY i.member_id, i.currency_id
-        ON CONFLICT DO NOTHING;
+  -- 2. Lock every purse of the batch, always in the same order, then open those that are missing, in that order too. The next statement
+  --    sees what earlier holders committed. A purse that somebody else opens meanwhile is not waited for once more, since whoever holds it
+  --    may wait for us: all is posted again. Purses with pending points or, before a debit, with lapsed lots are brought up to date.
+  WITH asked AS MATERIALIZED (
+    SELECT member_id, currency_id,
+           max(coalesce(p_business_date, greatest(occurred_on, open_on))) FILTER (WHERE points < 0) AS good_from
+      FROM unnest(p_member, p_currency, p_points, p_occurred) p(member_id, currency_id, points, occurred_on)
+     GROUP BY member_id, currency_id ORDER BY member_id, currency_id),
+  locked AS (
+    SELECT b.pending, i.good_from
+      FROM asked i JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id
+     ORDER BY i.member_id, i.currency_id FOR NO KEY UPDATE OF b)
+  SELECT count(*), (SELECT count(*) FROM asked), bool_or(pending > 0 OR good_from > closed_through + 1)
+    INTO n_locked, n_asked, is_stale
+    FROM locked;
+  IF n_locked < n_asked THEN
+    WITH asked AS MATERIALIZED (
+      SELECT i.member_id, i.currency_id, b.member_id IS NULL AS is_missing
+        FROM (SELECT DISTINCT member_id, currency_id FROM unnest(p_member, p_currency) p(member_id, currency_id)) i
+        LEFT JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id),
+    missing AS MATERIALIZED (
+      SELECT a.member_id, a.currency_id FROM asked a JOIN members_member m ON m.id = a.member_id AND m.status = 'active' WHERE a.is_missing),
+    opened AS (
+      INSERT INTO points_purse (member_id, currency_id) SELECT member_id, currency_id FROM missing ORDER BY member_id, currency_id
+          ON CONFLICT DO NOTHING RETURNING 1)
+    SELECT abs((SELECT count(*) FROM asked WHERE NOT is_missing) - n_locked)
+           + (SELECT count(*) FROM missing) - (SELECT count(*) FROM opened) INTO n_changed;
+    IF n_changed <> 0 THEN
+      RAISE EXCEPTION 'a purse was opened meanwhile, post again' USING ERRCODE = 'serialization_failure';
+    END IF;
   END IF;
-  SELECT bool_or(pending > 0 OR good_from > closed_through + 1) INTO is_stale
-    FROM (SELECT b.pending, i.good_from
-            FROM (SELECT member_id, currency_id,
-                         max(coalesce(p_business_date, greatest(occurred_on, open_on))) FILTER (WHERE points < 0) AS good_from
-                    FROM unnest(p_member, p_currency, p_points, p_occurred) p(member_id, currency_id, points, occurred_on)
-                   GROUP BY member_id, currency_id ORDER BY member_id, currency_id) i
-            JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id
-           ORDER BY i.member_id, i.currency_id FOR NO KEY UPDATE OF b) locked;
   IF is_stale THEN
     SELECT array_agg(b.member_id), array_agg(b.currency_id), array_agg(i.good_from)
       INTO stale_members, stale_currencies, stale_good_from
@@ -364,7 +373,7 @@ BEGIN
          (SELECT count(*) FROM change) - (SELECT count(*) FROM balances)
     INTO answers, rest, n_changed
     FROM booked;
-  IF n_changed <> 0 THEN                  -- a purse was opened between 1 and 3
+  IF n_changed <> 0 THEN                  -- a purse was opened between 2 and 3
     RAISE EXCEPTION 'a purse has changed, post again' USING ERRCODE = 'serialization_failure';
   END IF;
 
