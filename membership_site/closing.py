@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from django.conf import settings
 from django.db import connection
 
+from books import totalling
 from campaigns import earning
 from foundation import transactions
 from foundation.actors import Actor
@@ -49,6 +50,14 @@ def _prove(*, business_date: datetime.date, run: JobRun, actor: Actor, **members
     return proving.prove_touched(business_date=business_date, **members)
 
 
+def _count(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return totalling.count(business_date=business_date, actor=actor, **members)
+
+
+def _total(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return totalling.total(business_date=business_date, actor=actor)
+
+
 def _digest(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
     return sealing.digest(business_date=business_date, actor=actor, **members)
 
@@ -64,6 +73,8 @@ STEPS = (
     Step("review", _review),
     Step("expire", _expire),
     Step("prove", _prove),
+    Step("count", _count),
+    Step("total", _total, whole=True),
     Step("digest", _digest),
     Step("seal", _seal, whole=True),
 )

@@ -37,6 +37,8 @@ TRAILS = {
     "points.ledger.post_staged": ENTRIES,
     "points.lapsing.lapse": ENTRIES,
     "points.releasing.release": DERIVED,
+    "books.totalling.count": DERIVED,
+    "books.totalling.total": DERIVED,
     "points.sealing.digest": SEALS,
     "points.sealing.seal": SEALS,
     "tiers.reviewing.review": DECISIONS,
