@@ -169,6 +169,11 @@ class JournalAccount(models.Model):
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="journal_accounts_differ"),
         ]
 
+    @property
+    def code(self) -> str:
+        """Return how a configuration names it: currency and event."""
+        return f"{self.currency.code}/{self.event}"
+
 
 class JournalLine(models.Model):
     """One event of a business date for the general ledger: so many minor units of money from an account to another.

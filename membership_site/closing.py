@@ -17,7 +17,7 @@ from foundation.jobs.closing import Tell
 from foundation.jobs.models import JobRun
 from foundation.jobs.running import Job, Step
 from foundation.periods import add_months
-from membership_site import proving
+from membership_site import proving, rechecking
 from points import lapsing, partitions, releasing, sealing
 from tiers import reviewing, rolling
 
@@ -107,7 +107,7 @@ def close(
     send_help: Callable[[int], None] | None = None,
     tell: Tell | None = None,
 ) -> list[JobRun]:
-    """Close every date up to `through` (None: all that are due), prove all purses where that is due; return the runs.
+    """Close every date up to `through` (None: all that are due), prove all purses and recheck seals where that is due; return the runs.
 
     `send_help(run id)` asks another worker to help; it is called once for each that a run of several chunks can use.
     Refuses date_not_over, already_running; raises RunFailed.
@@ -131,6 +131,7 @@ def close(
         tell=tell,
     )
     proving.prove_where_due(at=clock.now())
+    rechecking.recheck_where_due(at=clock.now())
     return runs
 
 
