@@ -65,17 +65,18 @@ def write(*, business_date: datetime.date, after: datetime.date | None) -> None:
     """
     moved = _moved(business_date)
     worths = DailyBalance.objects.filter(worth_minor__isnull=False)
-    before = dict(worths.filter(business_date=after).values_list("currency_id", "liability_minor"))
+    before = dict(worths.filter(business_date=after).values_list("currency_id", "liability_minor")) if after else {}
     configured = {
         (one.currency_id, one.event): (one.debit, one.credit)
         for one in JournalAccount.objects.order_by("currency_id", "event")
     }
     lines = []
     for balance in worths.filter(business_date=business_date).order_by("currency_id"):
-        change = balance.liability_minor - before.get(balance.currency_id, 0)
+        worth, change = balance.worth_minor or Decimal(0), balance.liability_minor or 0
+        change -= before.get(balance.currency_id) or 0
         amounts: dict[str, tuple[int, int]] = {}
         for event, points in moved.get(balance.currency_id, {}).items():
-            amount = minor(points, balance.worth_minor)
+            amount = minor(points, worth)
             amounts[event] = (points, amount)
             change -= -amount if event in LOWERING else amount
         amounts[Event.REVALUE] = (0, change)
@@ -111,7 +112,7 @@ def _moved(business_date: datetime.date) -> dict[int, dict[str, int]]:
     for row in sums.order_by("currency_id", "kind"):
         for points, events in ((row["c"], CREDITS), (row["d"], DEBITS)):
             if points:
-                event, of_currency = events[row["kind"]], moved.setdefault(row["currency_id"], {})
+                event, of_currency = events[Kind(row["kind"])], moved.setdefault(row["currency_id"], {})
                 of_currency[event] = of_currency.get(event, 0) + points
     return moved
 

@@ -4,6 +4,7 @@ import datetime
 from typing import Any
 
 from django.db.models import OuterRef, Subquery, Sum
+from django.utils.translation import gettext_lazy as _
 
 from books import journalling
 from books.models import KINDS, DailyBalance, DailyTotal
@@ -11,6 +12,22 @@ from foundation.jobs.models import BusinessDate, JobRun
 from points.models import Seal
 
 PAGE = 31
+# What each invariant says, in words; a new one shows its name until it has some.
+SAYS = {
+    "purse_equals_entries": _("A purse is the sum of its entries."),
+    "purse_equals_lots": _("What a purse has is what remains in its lots."),
+    "lot_equals_allocations": _("What a lot had is what remains, has expired and was used of it."),
+    "debit_equals_allocations": _("What a debit took is what was used of lots."),
+    "nothing_below_zero": _("Nothing is below zero but by what is owed."),
+    "earn_has_one_cause": _("Every earning has a cause, and none earned twice."),
+    "nothing_lapsed_remains": _("What has lapsed is gone."),
+    "numbers_dense": _("Entries are numbered without a gap."),
+    "balance_runs": _("Each balance is the one before and the entry's points."),
+    "entry_has_its_purse": _("No entry and no lot stands outside a purse."),
+    "books_tie": _("Every date's totals are those of its entries."),
+    "seals_verify": _("Every closed date has its seal, signed, after the one before."),
+    "sealed_entries_unchanged": _("The entries are those that were sealed."),
+}
 
 
 def days(*, before: datetime.date | None, limit: int = PAGE) -> tuple[list[dict[str, Any]], datetime.date | None]:
@@ -54,7 +71,7 @@ def proofs() -> dict[str, Any]:
     for name, job in (("proof", "prove"), ("recheck", "recheck_seals")):
         run = JobRun.objects.filter(job=job).order_by("-business_date", "-id").first()
         results = [
-            {**result, "name": invariant, "since": _since(result)}
+            {**result, "name": invariant, "says": SAYS.get(invariant, invariant), "since": _since(result)}
             for invariant, result in (run.counts if run else {}).items()
             if isinstance(result, dict) and "violations" in result
         ]

@@ -135,7 +135,7 @@ def deferred_minor(*, balance: DailyBalance, breakage: int) -> int:
         .order_by("kind")
     )
     redeemed, expired = sums.get(Kind.REDEEM, 0), sums.get(Kind.EXPIRE, 0)
-    allocated = minor(balance.closing + redeemed + expired, balance.worth_minor)
+    allocated = minor(balance.closing + redeemed + expired, balance.worth_minor or Decimal(0))
     expected = redeemed + balance.closing - breakage
     return allocated - recognised_minor(allocated_minor=allocated, redeemed=redeemed, expected_redeemed=expected)
 

@@ -47,7 +47,7 @@ MENU = [
         [
             ("points.view_books", "admin:books_liability", _("Liability"), "scales"),
             ("points.view_books", "admin:books_days", _("Daily totals"), "calendar"),
-            ("points.view_books", "admin:books_breakage", _("Breakage and cost"), "hourglass"),
+            ("points.view_books", "admin:books_breakage", _("Breakage"), "hourglass"),
             ("points.view_books", "admin:books_reconciliation", _("Reconciliation"), "met"),
         ],
     ),

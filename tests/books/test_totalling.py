@@ -211,8 +211,9 @@ def test_a_chunk_takes_the_same_statements_for_one_member_and_fifty():
         BusinessDate.objects.filter(date=date).update(status="closed")
         return len(captured)
 
-    post(asked(wang, points, 10))
-    one = statements(MONDAY)
-    post(*(asked(MemberFactory(), points, 10, occurred_on=TUESDAY) for _member in range(50)))
+    first = statements(MONDAY)
+    post(asked(wang, points, 10, occurred_on=TUESDAY))
+    one = statements(TUESDAY)
+    post(*(asked(MemberFactory(), points, 10, occurred_on=TUESDAY + DAY) for _member in range(50)))
 
-    assert statements(TUESDAY) == one
+    assert statements(TUESDAY + DAY) == one == first + 1 == 17

@@ -169,7 +169,8 @@ def test_prove_finds_a_planted_point_and_names_the_purse(bank):
     assert whole["invariants"]["purse_equals_entries"]["checked"] == 20
     assert broken["invariants"]["purse_equals_entries"]["violations"] == 1
     assert error.value.returncode == 1
-    assert f"purse_equals_entries broken 1 times, first at {purse.member_id}/{purse.currency_id}" in str(error.value)
+    named = f"{purse.member_id}/{purse.currency_id} since {purse.last_booked_on}"
+    assert f"purse_equals_entries broken 1 times, first at {named}" in str(error.value)
     kept = JobRun.objects.get(job="prove")
     assert (kept.business_date, kept.status) == (FIRST, "failed")
     assert kept.counts == broken["invariants"]
