@@ -3,6 +3,7 @@
 import csv
 import datetime
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.admin import site
@@ -219,7 +220,7 @@ def _rows(found: list[Liability], as_of: datetime.date) -> Iterable[tuple[Any, .
     for one in found:
         for by, parts in (("branch", one.branches), ("campaign", one.campaigns), ("month", one.months)):
             for part in parts:
-                amount = "" if part.amount_minor is None else f"{part.amount_minor / 100:.2f}"
+                amount = "" if part.amount_minor is None else Decimal(part.amount_minor).scaleb(-2)
                 yield (as_of, one.currency.code, by, named(part.of), part.points, amount)
 
 

@@ -5,14 +5,27 @@ import random
 from collections import defaultdict
 
 from books import totalling
-from books.models import MOVED, NO_MONTH, NO_RULE, PAID_OWED
+from books.models import (
+    MOVED,
+    NEVER_MONTH,
+    NO_MONTH,
+    NO_RULE,
+    PAID_OWED,
+    DailyBalance,
+    DailyStock,
+    DailyTotal,
+)
+from foundation.access.models import Branch
+from foundation.periods import add_months, month_end
 from members.models import Member
 from points import lapsing, releasing
 from points.models import Allocation, Entry, Kind, Lot, PointCurrency
+from tests.factories import BranchFactory
 from tests.points.cast import CLERK, asked, finish_closing, post, start_closing
 
 EVERYBODY = (1, 2**63 - 1)
 DAY = datetime.timedelta(days=1)
+JANUARY = datetime.date(2026, 1, 1)
 
 
 def close_books(date: datetime.date, *ranges: tuple[int, int]) -> None:
@@ -105,6 +118,44 @@ def recounted(through: datetime.date, branches: dict[int, int]) -> tuple[dict, d
                 stock[place(member_id, currency_id, part.lot_number)] -= part.points
             stock[place(member_id, currency_id, None)] += entry.points + sum(part.points for part in parts)
     return {key: points for key, points in stock.items() if points}, {key: tuple(both) for key, both in moved.items()}
+
+
+def keep_months(currency_id: int, whole_months: int, *, branch: Branch | None = None) -> datetime.date:
+    """Keep books from January 2026 on, without a ledger below them: in each month every cohort with 0 to 2 months left has 1,000
+    points and uses 100 of them, but in its last month 150 and 250 in turn. Return the last day."""
+    place = {"currency_id": currency_id, "branch": branch or BranchFactory(), "rule_version_id": NO_RULE}
+    last = JANUARY
+    for n in range(-1, whole_months):
+        month = add_months(JANUARY, n)
+        last = month_end(month)
+        balance(currency_id, last)
+        ends = [add_months(month, ahead) for ahead in range(4)]
+        for end, points in [*((end, 1_000) for end in ends[1:]), (NEVER_MONTH, 70)]:
+            DailyStock.objects.create(business_date=last, expires_in=end, points=points, **place)
+        for end, used in zip(ends, (250 if n % 2 else 150, 100, 100), strict=False):
+            DailyTotal.objects.create(
+                business_date=last, kind=Kind.REDEEM, expires_in=end, credited=0, debited=used, entries=1, **place
+            )
+    return last
+
+
+def begin_month(currency_id: int) -> datetime.date:
+    """Let a day pass after the last one, on which nothing happens: the cohorts have 0, 1 and 2 months left. Return it."""
+    last = DailyBalance.objects.latest("business_date").business_date
+    day = last + DAY
+    balance(currency_id, day)
+    for row in DailyStock.objects.filter(business_date=last):
+        row.pk = (day, *row.pk[1:])
+        row.save(force_insert=True)
+    return day
+
+
+def balance(currency_id: int, date: datetime.date) -> None:
+    """Keep a balance of 3,070 points worth one minor unit each."""
+    DailyBalance.objects.create(
+        business_date=date, currency_id=currency_id, opening=3_070, credited=0, debited=0, closing=3_070, entries=0,
+        worth_minor=1, liability_minor=3_070,
+    )  # fmt: skip
 
 
 OF_ENTRIES = [kind for kind in Kind.values if kind not in (MOVED, PAID_OWED)]

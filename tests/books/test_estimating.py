@@ -7,9 +7,8 @@ import pytest
 
 from books import estimating
 from books.estimating import Passage, TooLittle, estimate, expected, pooled, recognised_minor
-from books.models import NEVER_MONTH, DailyBalance, DailyStock, DailyTotal
-from points.models import Kind
-from tests.factories import BankFactory, BranchFactory, PointCurrencyFactory
+from tests.books.cast import begin_month, keep_months
+from tests.factories import BankFactory, PointCurrencyFactory
 
 JANUARY = datetime.date(2026, 1, 1)
 
@@ -62,43 +61,13 @@ def test_two_cohorts_by_mack_s_formula_worked_out_by_hand():
 
 
 @pytest.fixture
-def months(db):
-    """Books of January to `last`: in each month every cohort with 0 to 2 months left has 1,000 points and uses 10 % a month,
-    but 20 % in its last; a twentieth more or less in turn. Gives (currency id, the last day)."""
+def currency(db) -> int:
     BankFactory()
-    currency, branch = PointCurrencyFactory(), BranchFactory()
-
-    def make(whole_months: int) -> tuple[int, datetime.date]:
-        place = {"currency": currency, "branch": branch, "rule_version_id": 0}
-        for n in range(-1, whole_months):
-            month = datetime.date(2026 + (n // 12), n % 12 + 1, 1)
-            last = estimating.month_end(month)
-            DailyBalance.objects.create(
-                business_date=last, currency=currency, opening=0, credited=0, debited=0, closing=0, entries=0
-            )
-            ends = [estimating.add_months(month, ahead) for ahead in range(4)]
-            DailyStock.objects.bulk_create(
-                DailyStock(business_date=last, expires_in=end, points=1_000, **place) for end in ends[1:]
-            )
-            DailyStock.objects.create(business_date=last, expires_in=NEVER_MONTH, points=70, **place)
-            for ahead in range(3):
-                used = (200 if ahead == 0 else 100) + (50 if n % 2 else -50) * (ahead == 0)
-                DailyTotal.objects.create(
-                    business_date=last,
-                    kind=Kind.REDEEM,
-                    expires_in=ends[ahead],
-                    credited=0,
-                    debited=used,
-                    entries=1,
-                    **place,
-                )
-        return currency.pk, last
-
-    return make
+    return PointCurrencyFactory().pk
 
 
-def test_the_breakage_of_what_is_outstanding_is_estimated_from_the_months_seen(months):
-    currency, last = months(4)  # the next cohorts have 1, 2 and 3 months left, and 3 was never seen
+def test_the_breakage_of_what_is_outstanding_is_estimated_from_the_months_seen(currency):
+    last = keep_months(currency, 4)  # the next cohorts have 1, 2 and 3 months left, and 3 was never seen
 
     found = estimate(currency_id=currency, as_of=last)
 
@@ -109,19 +78,9 @@ def test_the_breakage_of_what_is_outstanding_is_estimated_from_the_months_seen(m
     ]  # fmt: skip
 
 
-def test_with_every_month_of_life_seen_there_is_a_figure_and_its_band(months):
-    currency, last = months(4)
-    day = last + datetime.timedelta(days=1)  # a day on, the cohorts have 0, 1 and 2 months left
-    DailyBalance.objects.create(
-        business_date=day, currency_id=currency, opening=0, credited=0, debited=0, closing=0, entries=0
-    )
-    DailyStock.objects.bulk_create(
-        DailyStock(
-            business_date=day, currency_id=row.currency_id, branch_id=row.branch_id, rule_version_id=0,
-            expires_in=row.expires_in, points=row.points,
-        )
-        for row in DailyStock.objects.filter(business_date=last)
-    )  # fmt: skip
+def test_with_every_month_of_life_seen_there_is_a_figure_and_its_band(currency):
+    keep_months(currency, 4)
+    day = begin_month(currency)
 
     found = estimate(currency_id=currency, as_of=day)
 

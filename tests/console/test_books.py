@@ -12,7 +12,7 @@ from books import journalling
 from foundation.access.models import Role
 from foundation.jobs.models import JobRun
 from points.models import PointCurrency
-from tests.books.cast import close_books
+from tests.books.cast import begin_month, close_books, keep_months
 from tests.console.conftest import House, posted
 from tests.factories import MemberFactory
 from tests.points.cast import APRIL_END, MONDAY, TUESDAY, asked, post
@@ -110,6 +110,18 @@ def test_breakage_says_that_there_is_too_little_history_and_what_a_point_cost(bo
     assert "Points with 0 months left are outstanding, and the books have seen 0 whole months" in page
     # ¥3.00 of ¥14.00: 30 of 140 points at ¥0.10
     assert "¥2.14" in page
+
+
+def test_breakage_stands_beside_the_liability_with_its_band(house: House, finance: Client) -> None:
+    currency = PointCurrency.objects.get()
+    keep_months(currency.pk, 4, branch=house.lujiazui)
+    begin_month(currency.pk)
+
+    page = finance.get("/console/books/breakage/").content.decode()
+
+    # Of 3,000 points that expire 1,000 × 0.8 × (1 + 0.9 + 0.81) are expected to, at ¥0.01 each.
+    assert all(text in page for text in ("2,168", "1,927 to 2,409 with 95 % confidence", "¥9.02", "¥6.61 to ¥11.43"))
+    assert "Too little history" not in page
 
 
 def test_reconciliation_names_what_is_broken_and_since_when(booked: House, finance: Client) -> None:
