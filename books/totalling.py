@@ -17,6 +17,10 @@ from foundation.transactions import in_transaction
 from points.ledger import BusinessDateNotClosing
 
 
+class TotalsDontTie(Exception):
+    """The totals of a date are not those of the entries booked on it; the night stops at this date until somebody has looked."""
+
+
 @in_transaction
 def count(*, business_date: datetime.date, first_member: int, last_member: int, actor: Actor) -> dict[str, int]:
     """Count what the members of one chunk moved on a closing date; return the number of `entries`.
@@ -47,7 +51,7 @@ def count(*, business_date: datetime.date, first_member: int, last_member: int, 
 def total(*, business_date: datetime.date, actor: Actor) -> dict[str, int]:
     """Sum up the chunks of a closing date into its totals, stock, balances and journal; return the number of `entries`.
 
-    A date that has its totals keeps them. Refuses business_date_not_closing.
+    A date that has its totals keeps them. Refuses business_date_not_closing; raises TotalsDontTie, naming the currencies.
     """
     if has_totals(business_date):
         return {"entries": 0}
@@ -56,6 +60,9 @@ def total(*, business_date: datetime.date, actor: Actor) -> dict[str, int]:
     with connection.cursor() as cursor:
         for name in ("sum_totals", "sum_stock", "sum_balances"):
             cursor.execute(statement("books", name), arguments)
+        cursor.execute(statement("books", "untied"), arguments)
+        if untied := [f"{currency}" for [currency] in cursor.fetchall()]:
+            raise TotalsDontTie(f"{business_date}: point currency {', '.join(untied)}")
     journalling.write(business_date=business_date, after=arguments["after"])
     ChunkTotal.objects.filter(business_date=business_date).delete()
     return {"entries": sum(DailyBalance.objects.filter(business_date=business_date).values_list("entries", flat=True))}

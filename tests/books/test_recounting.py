@@ -5,10 +5,11 @@ import random
 import pytest
 from django.db import connections, transaction
 
-from books import recounting
+from books import recounting, totalling
+from books.models import ChunkTotal, DailyBalance
 from tests.books.cast import DAY, close_books, do_business
 from tests.factories import BranchFactory, MemberFactory
-from tests.points.cast import MONDAY, TUESDAY, asked, open_bank, post
+from tests.points.cast import CLERK, MONDAY, TUESDAY, asked, open_bank, post, start_closing
 
 OFF = "ALTER TABLE points_entry DISABLE TRIGGER written_once; ALTER TABLE books_{0} DISABLE TRIGGER written_once; "
 NONE = {"violations": 0, "checked": 0, "examples": []}
@@ -74,3 +75,20 @@ def test_a_planted_difference_is_found_and_names_its_date_or_place(committed, sq
 
     assert result["violations"] >= 1
     assert result["examples"][0].startswith(example.format(currency))
+
+
+def test_a_night_does_not_close_over_an_entry_that_its_purse_does_not_know(committed):
+    wang, points = open_bank()
+    with transaction.atomic():
+        close_books(MONDAY)
+        post(asked(wang, points, 10, occurred_on=TUESDAY))
+        start_closing(TUESDAY)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("UPDATE points_purse SET last_booked_on = '2026-03-02'")
+
+    with pytest.raises(totalling.TotalsDontTie, match=f"2026-03-03: point currency {points.pk}"), transaction.atomic():
+        totalling.count(business_date=TUESDAY, first_member=1, last_member=2**63 - 1, actor=CLERK)
+        totalling.total(business_date=TUESDAY, actor=CLERK)
+
+    assert list(DailyBalance.objects.values_list("business_date", "entries")) == [(MONDAY, 0)]
+    assert not ChunkTotal.objects.exists()
