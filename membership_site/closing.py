@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from django.conf import settings
 from django.db import connection
 
+from books import totalling
 from campaigns import earning
 from foundation import transactions
 from foundation.actors import Actor
@@ -16,7 +17,7 @@ from foundation.jobs.closing import Tell
 from foundation.jobs.models import JobRun
 from foundation.jobs.running import Job, Step
 from foundation.periods import add_months
-from membership_site import proving
+from membership_site import proving, rechecking
 from points import holding, lapsing, partitions, releasing, sealing
 from tiers import reviewing, rolling
 
@@ -50,6 +51,14 @@ def _prove(*, business_date: datetime.date, run: JobRun, actor: Actor, **members
     return proving.prove_touched(business_date=business_date, **members)
 
 
+def _count(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return totalling.count(business_date=business_date, actor=actor, **members)
+
+
+def _total(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return totalling.total(business_date=business_date, actor=actor)
+
+
 def _digest(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
     return sealing.digest(business_date=business_date, actor=actor, **members)
 
@@ -65,6 +74,8 @@ STEPS = (
     Step("review", _review),
     Step("expire", _expire),
     Step("prove", _prove),
+    Step("count", _count),
+    Step("total", _total, whole=True),
     Step("digest", _digest),
     Step("seal", _seal, whole=True),
 )
@@ -97,7 +108,7 @@ def close(
     send_help: Callable[[int], None] | None = None,
     tell: Tell | None = None,
 ) -> list[JobRun]:
-    """Close every date up to `through` (None: all that are due), prove all purses where that is due; return the runs.
+    """Close every date up to `through` (None: all that are due), prove all purses and recheck seals where that is due; return the runs.
 
     `send_help(run id)` asks another worker to help; it is called once for each that a run of several chunks can use.
     Refuses date_not_over, already_running; raises RunFailed.
@@ -121,6 +132,7 @@ def close(
         tell=tell,
     )
     proving.prove_where_due(at=clock.now())
+    rechecking.recheck_where_due(at=clock.now())
     return runs
 
 

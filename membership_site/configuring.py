@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import models
 
+from books.models import JournalAccount
 from campaigns.models import EarningRule, EarningRuleVersion
 from foundation.access.models import Branch
 from foundation.actors import Actor
@@ -62,6 +63,10 @@ def _sift(configuration: Configuration) -> tuple[dict[str, list[str]], dict[str,
         "currencies": ({currency.code for currency in configuration.currencies}, _codes(PointCurrency)),
         "programmes": ({plan.programme.code for plan in configuration.programmes}, _codes(Programme)),
         "earning_rules": ({plan.rule.code for plan in configuration.rules}, _codes(EarningRule)),
+        "journal_accounts": (
+            {account.code for account in configuration.accounts},
+            {account.code for account in JournalAccount.objects.select_related("currency")},
+        ),
     }
     if asked["bank"][1]:
         asked["bank"] = (asked["bank"][1], asked["bank"][1])
@@ -87,6 +92,9 @@ def _make(configuration: Configuration, made: dict[str, list[str]], at: datetime
         [plan for plan in configuration.programmes if plan.programme.code in made.get("programmes", ())], at
     )
     _make_rules([plan for plan in configuration.rules if plan.rule.code in made.get("earning_rules", ())], at)
+    JournalAccount.objects.bulk_create(
+        account for account in configuration.accounts if account.code in made.get("journal_accounts", ())
+    )
 
 
 def _make_branches(branches: list[Branch]) -> None:

@@ -12,6 +12,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
+from books import views as books
 from foundation.access import visibility
 from foundation.access.signing_in import day_of
 from foundation.web.browsing import BrowseAdmin
@@ -40,6 +41,15 @@ MENU = [
     (
         _("Ledger"),
         [("points.view_pointcurrency", "admin:points_pointcurrency_changelist", _("Point currencies"), "coins")],
+    ),
+    (
+        _("Books"),
+        [
+            ("points.view_books", "admin:books_liability", _("Liability"), "scales"),
+            ("points.view_books", "admin:books_days", _("Daily totals"), "calendar"),
+            ("points.view_books", "admin:books_breakage", _("Breakage"), "hourglass"),
+            ("points.view_books", "admin:books_reconciliation", _("Reconciliation"), "met"),
+        ],
     ),
     (
         _("Operations"),
@@ -77,6 +87,7 @@ class ConsoleSite(AdminSite):
             path("login/", self.login, name="login"),
             path("logout/", RedirectView.as_view(pattern_name="account_logout"), name="logout"),
             path("search/", self.admin_view(search), name="search"),
+            *books.urls(self.admin_view),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.
             *(url for url in super().get_urls() if hasattr(url, "url_patterns")),
         ]

@@ -7,6 +7,7 @@ import structlog
 from django.db.models import Func
 from django.utils.translation import gettext_lazy as _
 
+from books import recounting
 from foundation import transactions
 from foundation.jobs import fencing
 from foundation.jobs.models import JobRun
@@ -34,10 +35,16 @@ class BooksBroken(Exception):
 def broken(results: Results) -> str:
     """Return the broken invariants with their first purses, in one line; empty where all hold."""
     return "; ".join(
-        f"{name} broken {result['violations']} times, first at {', '.join(map(str, result['examples']))}"
+        f"{name} broken {result['violations']} times, first at {', '.join(_named(result))}"
         for name, result in results.items()
         if result["violations"]
     )
+
+
+def _named(result: dict[str, Any]) -> list[str]:
+    """Return a result's examples, each with the day since when it is broken where that is known."""
+    since = result.get("since", {})
+    return [f"{one} since {since[one]}" if since.get(one) else f"{one}" for one in result["examples"]]
 
 
 @in_transaction
@@ -63,7 +70,10 @@ def prove_all(*, as_of: datetime.date, at: datetime.datetime) -> Results:
     last = fencing.last_closed()
     if last is None or as_of > last:
         raise DateNotClosed(asked=as_of)
-    results = proving.prove(as_of=as_of) | {"seals_verify": _seals(as_of=as_of)}
+    results = proving.prove(as_of=as_of) | {
+        "books_tie": recounting.recount(as_of=as_of),
+        "seals_verify": _seals(as_of=as_of),
+    }
     what = broken(results)
     JobRun.objects.update_or_create(
         job=JOB,

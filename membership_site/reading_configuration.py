@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from books.models import Event, JournalAccount
 from campaigns.models import EarningRule, EarningRuleVersion
 from foundation.access.models import Branch
 from foundation.jobs.models import Bank
@@ -58,6 +59,7 @@ class Configuration:
     currencies: list[PointCurrency]
     programmes: list[ProgrammePlan]
     rules: list[RulePlan]
+    accounts: list[JournalAccount]
 
 
 def read(document: dict[str, Any]) -> Configuration:
@@ -77,17 +79,26 @@ def read(document: dict[str, Any]) -> Configuration:
         programme.code: programme for programme in [*(plan.programme for plan in programmes), *Programme.objects.all()]
     }
     rules = [_read_rule(table, known, multiplying) for table in top.tables("earning_rules")]
+    accounts = [_read_account(table, known) for table in top.tables("journal_accounts")]
     for key, codes in (
         ("branches", [branch.code for branch in branches]),
         ("currencies", [currency.code for currency in currencies]),
         ("programmes", [plan.programme.code for plan in programmes]),
         ("earning_rules", [plan.rule.code for plan in rules]),
+        ("journal_accounts", [account.code for account in accounts if account]),
     ):
         complain_of_repeats(top, key, codes)
     top.finish()
     if complaints:
         raise InvalidConfiguration(complaints)
-    return Configuration(bank=bank, branches=branches, currencies=currencies, programmes=programmes, rules=rules)
+    return Configuration(
+        bank=bank,
+        branches=branches,
+        currencies=currencies,
+        programmes=programmes,
+        rules=rules,
+        accounts=[account for account in accounts if account],
+    )
 
 
 def complain_of_repeats(table: Table, key: str, codes: Iterable[str | None]) -> None:
@@ -231,3 +242,21 @@ def _read_rate(table: Table, kind: str, currencies: dict[str, PointCurrency]) ->
     if rate == 0:
         table.complain(f"{kind}_rate", "is missing: points per unit, more than 0")
     return currency, rate
+
+
+def _read_account(table: Table, currencies: dict[str, PointCurrency]) -> JournalAccount | None:
+    """Return the accounts of an event of a currency; None of a currency that isn't there, with a complaint."""
+    code = table.text("currency", longest=20)
+    if code not in currencies:
+        table.complain("currency", f"{code} is no currency")
+        return None
+    account = JournalAccount(
+        currency=currencies[code],
+        event=table.choice("event", Event.values),
+        debit=table.text("debit", longest=40),
+        credit=table.text("credit", longest=40),
+    )
+    if account.debit is not None and account.debit == account.credit:
+        table.complain("credit", "is the account that is debited")
+    table.finish()
+    return account

@@ -50,6 +50,7 @@ AUTH_USER_MODEL = "access.User"
 INSTALLED_APPS = [
     "membership_site.apps.MembershipSite",
     "portal",
+    "books",
     "campaigns",
     "tiers",
     "points",

@@ -43,6 +43,7 @@ def prove(
 ) -> dict[str, dict[str, Any]]:
     """Return for each invariant the `violations`, how many were `checked`, and up to 5 `examples` "member/currency".
 
+    A broken one also says `since`: the first business date on which each example departs from its entries.
     Looks at the purses of members first_member..last_member (None: all) that were booked on since a business date (None:
     ever), as they stand now; what lapsed by the closed date `as_of` must be gone. One statement per invariant.
     """
@@ -60,4 +61,11 @@ def _proved(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(FRAME.replace("{invariant}", statement("points", f"invariants/{name}")), arguments)
         [row] = cursor.fetchall()
-    return dict(zip(("violations", "checked", "examples"), row, strict=True))
+    result = dict(zip(("violations", "checked", "examples"), row, strict=True))
+    return result | {"since": _since(result["examples"])} if result["violations"] else result
+
+
+def _since(purses: list[str]) -> dict[str, str | None]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement("points", "first_break"), {"purses": purses})
+        return {purse: day and f"{day}" for purse, day in cursor.fetchall()}

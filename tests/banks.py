@@ -10,6 +10,7 @@ from django.db.models import Model
 
 from activity import recording
 from activity.reports import ActivityReport, SnapshotReport
+from books.models import ChunkTotal, DailyBalance, DailyStock, DailyTotal, JournalLine
 from foundation import transactions
 from foundation.access.models import Branch
 from foundation.actors import Actor
@@ -82,7 +83,13 @@ def figures() -> dict[str, list[tuple[Any, ...]]]:
         "occurred_on",
         "booked_on",
     )
+    place = ("branch_id", "rule_version_id", "expires_in")
     return {
+        "chunks": rows(ChunkTotal, "business_date", "first_member"),
+        "moved": rows(DailyTotal, "business_date", "currency_id", "kind", *place, "credited", "debited", "entries"),
+        "stock": rows(DailyStock, "business_date", "currency_id", *place, "points"),
+        "balances": rows(DailyBalance, "business_date", "currency_id", "opening", "closing", "entries"),
+        "journal": rows(JournalLine, "business_date", "currency_id", "event", "points", "amount_minor"),
         "dates": rows(BusinessDate, "date", "status"),
         "runs": rows(JobRun, "business_date", "status", job="close_day"),
         "purses": rows(Purse, "member_id", "currency_id", "available", "credited", "debited", "expired", "entries"),

@@ -17,6 +17,7 @@ class Role(models.TextChoices):
     TELLER = "teller", _("teller")
     PROGRAMME_MANAGER = "programme_manager", _("programme manager")
     COMPLIANCE = "compliance", _("risk and compliance")
+    FINANCE = "finance", _("finance")
     IT = "it", _("IT")
 
 

@@ -18,13 +18,16 @@ RULES = {
 PEOPLE = {"members.view_member"}
 # The bank's totals: no single member can be read out of them.
 TOTALS = {"points.view_totals", "tiers.view_totals"}
+# Liability, daily totals, journal, breakage: sums by branch and campaign.
+BOOKS = {"points.view_books"}
 RUNS = {"jobs.view_jobrun", "activity.view_intake"}
 TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Role.TELLER: frozenset(RULES | PEOPLE),
-    Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS),
-    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL),
+    Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS),
+    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS),
+    Role.FINANCE: frozenset(RULES | TOTALS | BOOKS),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS),
 }
 

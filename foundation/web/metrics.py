@@ -66,10 +66,11 @@ class NightCollector:
             "Violations of each invariant at the last proof.",
             labels=["invariant"],
         )
-        proof = JobRun.objects.filter(job="prove").order_by("-business_date", "-id").first()
-        for name, result in (proof.counts if proof else {}).items():
-            if isinstance(result, dict) and "violations" in result:
-                broken.add_metric([name], result["violations"])
+        proofs = JobRun.objects.filter(job__in=["prove", "recheck_seals"]).order_by("job", "-business_date", "-id")
+        for proof in proofs.distinct("job"):
+            for name, result in proof.counts.items():
+                if isinstance(result, dict) and "violations" in result:
+                    broken.add_metric([name], result["violations"])
         yield broken
 
         closed = BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).aggregate(day=Max("date"))["day"]

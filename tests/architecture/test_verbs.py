@@ -42,6 +42,8 @@ TRAILS = {
     "points.holding.capture": ENTRIES,
     "points.holding.release": HOLDS,
     "points.holding.lapse": HOLDS,
+    "books.totalling.count": DERIVED,
+    "books.totalling.total": DERIVED,
     "points.sealing.digest": SEALS,
     "points.sealing.seal": SEALS,
     "tiers.reviewing.review": DECISIONS,

@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Browser, expect
 
+from books.models import DailyBalance
 from members.models import Member
 from membership_site.seeding import secret_of
 from tests.browser.visiting import open_page, sign_in, violations
@@ -23,13 +24,18 @@ PAGES = (
     "/console/jobs/businessdate/",
     "/console/activity/intake/",
     "/console/audit/auditevent/",
+    "/console/books/liability/",
+    "/console/books/days/",
+    "/console/books/breakage/",
+    "/console/books/reconciliation/",
 )
 
 
 def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, site: str, demo_bank: None) -> None:
     member, book = Member.objects.order_by("number")[1], RuleBook.objects.earliest("id")
     tabs = [f"/console/members/member/{member.pk}/?tab={tab}" for tab in ("tier", "points", "timeline", "accounts")]
-    kinds = ("/console/", "/console/members/member/", *tabs, f"/console/tiers/rulebook/{book.pk}/")
+    day = f"/console/books/days/{DailyBalance.objects.latest('business_date').business_date}/"
+    kinds = ("/console/", "/console/members/member/", *tabs, f"/console/tiers/rulebook/{book.pk}/", day)
     found, too_wide = {}, {}
     # Every page once at the desk's width; on the phone and in the other languages those that differ in kind.
     for language, width, paths in (

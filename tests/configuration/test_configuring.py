@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from books.models import JournalAccount
 from campaigns.models import EarningRule, EarningRuleVersion
 from foundation.access.models import Branch
 from foundation.actors import Actor
@@ -43,6 +44,7 @@ def test_the_demo_bank_stands_after_one_configuration(django_assert_max_num_quer
         "currencies": 2,
         "programmes": 2,
         "earning_rules": 5,
+        "journal_accounts": 5,
     }
     assert BusinessDate.objects.get().date == Bank.objects.get().first_business_date == datetime.date(2026, 2, 1)
     lujiazui, head = Branch.objects.get(code="101"), Branch.objects.get(code="000")
@@ -63,6 +65,41 @@ def test_the_demo_bank_stands_after_one_configuration(django_assert_max_num_quer
     spend = EarningRuleVersion.objects.get(rule__code="card-spend")
     assert (spend.minimum_amount_minor, spend.reward_rate, spend.number) == (1000, Decimal("0.1"), 1)
     assert set(spend.programmes.values_list("code", flat=True)) == {"premier", "loyalty"}
+
+
+def test_accounts_of_the_general_ledger_are_kept_and_added():
+    first = document(BERKA) | {
+        "journal_accounts": [{"currency": "reward", "event": "issue", "debit": "6601", "credit": "2241"}]
+    }
+    take(first)
+    currency = PointCurrency.objects.get(code="reward")
+    more = {"currency": currency.code, "event": "expire", "debit": "2241", "credit": "6051"}
+
+    answer = take({"journal_accounts": [first["journal_accounts"][0] | {"debit": "0000"}, more]})
+
+    assert answer["made"] == {"journal_accounts": [f"{currency.code}/expire"]}
+    assert answer["kept"]["journal_accounts"] == [f"{currency.code}/issue"]
+    kept = JournalAccount.objects.order_by("event").values_list("currency", "event", "debit", "credit")
+    assert list(kept) == [(currency.pk, "expire", "2241", "6051"), (currency.pk, "issue", "6601", "2241")]
+
+
+def test_accounts_of_the_general_ledger_are_refused_with_every_fault():
+    account = {"event": "spend", "debit": "1", "credit": "1"}
+
+    with pytest.raises(InvalidConfiguration) as refused:
+        take(
+            document(BERKA)
+            | {"journal_accounts": [account | {"currency": "nothing"}, account | {"currency": "reward"}]}
+        )
+
+    assert [complaint for complaint in refused.value.complaints if complaint.startswith("journal_accounts")] == [
+        "journal_accounts[0].currency: nothing is no currency",
+        "journal_accounts[1].event: is wrong: one of adjust_down, adjust_up, clawback, expire, issue, redeem, restore, revalue, "
+        "transfer_in, transfer_out",
+        "journal_accounts[1].credit: is the account that is debited",
+    ]
+    assert not JournalAccount.objects.exists()
+    assert not PointCurrency.objects.exists()
 
 
 def test_conditions_on_one_quantity_share_a_series():

@@ -19,7 +19,7 @@ from points.models import Kind, PointCurrency
 from tests.console.conftest import House, posted
 from tests.factories import AccountFactory, MemberFactory
 
-EVERYBODY = {Role.TELLER, Role.PROGRAMME_MANAGER, Role.COMPLIANCE, Role.IT}
+EVERYBODY = {Role.TELLER, Role.PROGRAMME_MANAGER, Role.COMPLIANCE, Role.FINANCE, Role.IT}
 STAFF = EVERYBODY - {Role.IT}
 OPEN_TO = {
     "access.branch": STAFF,
@@ -58,7 +58,8 @@ def test_a_role_opens_its_pages_and_is_refused_the_others(house: House, client: 
         label: 200 if role in roles else 403 for label, roles in OPEN_TO.items()
     }
     menu = client.get("/console/").context["menu"]
-    doors = {item["url"] for _group, items in menu for item in items} - {"/console/"}
+    # The books' pages are no lists of models: tests/console/test_books.py opens them.
+    doors = {item["url"] for _group, items in menu for item in items if "/books/" not in item["url"]} - {"/console/"}
     assert doors == {answer.request["PATH_INFO"] for answer in answers.values() if answer.status_code == 200}
 
 

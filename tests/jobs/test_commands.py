@@ -46,7 +46,18 @@ def test_close_day_closes_up_to_a_date_and_answers_in_json(bank):
         ("2026-03-03", "done", 1),
     ]
     steps = answer["dates"][0]["steps"]
-    assert list(steps) == ["earn", "release", "roll_up", "review", "expire", "prove", "digest", "seal"]
+    assert list(steps) == [
+        "earn",
+        "release",
+        "roll_up",
+        "review",
+        "expire",
+        "prove",
+        "count",
+        "total",
+        "digest",
+        "seal",
+    ]
     assert steps["earn"]["counts"]["posted"] == Entry.objects.filter(booked_on=FIRST).count() > 0
     assert json.loads(run("close_day", "--as-of", "2026-03-03", "--json")) | {"seconds": 0} == {
         "status": "closed",
@@ -71,7 +82,7 @@ def test_two_hands_leave_the_same_figures_as_one(bank, settings):
     with_two = json.loads(run("close_day", "--as-of", "2026-03-02", "--workers", "2", "--json"))
 
     chunks = {name: step["chunks"] for name, step in with_two["dates"][0]["steps"].items()}
-    assert (chunks.pop("seal"), set(chunks.values())) == (1, {5})
+    assert (chunks.pop("seal"), chunks.pop("total"), set(chunks.values())) == (1, 1, {5})
     assert with_two["dates"][0]["steps"]["review"]["counts"]["reviewed"] == 10
 
 
@@ -158,7 +169,8 @@ def test_prove_finds_a_planted_point_and_names_the_purse(bank):
     assert whole["invariants"]["purse_equals_entries"]["checked"] == 20
     assert broken["invariants"]["purse_equals_entries"]["violations"] == 1
     assert error.value.returncode == 1
-    assert f"purse_equals_entries broken 1 times, first at {purse.member_id}/{purse.currency_id}" in str(error.value)
+    named = f"{purse.member_id}/{purse.currency_id} since {purse.last_booked_on}"
+    assert f"purse_equals_entries broken 1 times, first at {named}" in str(error.value)
     kept = JobRun.objects.get(job="prove")
     assert (kept.business_date, kept.status) == (FIRST, "failed")
     assert kept.counts == broken["invariants"]

@@ -9,7 +9,7 @@ from foundation import transactions
 from points import ledger, proving
 from points.models import Kind
 from tests.factories import MemberFactory, PointCurrencyFactory
-from tests.points.cast import APRIL_END, CLERK, MONDAY, asked, open_bank, start_closing
+from tests.points.cast import APRIL_END, CLERK, MONDAY, TUESDAY, asked, open_bank, start_closing
 
 NAMES = [*proving.INVARIANTS, proving.OF_ALL]
 
@@ -109,7 +109,35 @@ def test_what_has_lapsed_and_still_remains_is_found(committed):
 
     results = proving.prove(as_of=MONDAY)
 
-    assert results["nothing_lapsed_remains"] == {"violations": 1, "checked": 2, "examples": [purse]}
+    result = results["nothing_lapsed_remains"]
+    assert (result["violations"], result["checked"], result["examples"]) == (1, 2, [purse])
+
+
+@pytest.mark.parametrize(
+    ("sql", "day"),
+    [
+        ("UPDATE points_purse SET available = available + 1, credited = credited + 1", APRIL_END),
+        ("UPDATE points_entry SET points = points + 1 WHERE number = 2", TUESDAY),
+        ("UPDATE points_entry SET balance_after = balance_after + 1 WHERE number = 2", TUESDAY),
+        ("UPDATE points_lot SET remaining = remaining - 1 WHERE number = 2", TUESDAY),
+        ("UPDATE points_allocation SET points = points + 1 WHERE debit_number = 3", MONDAY),
+        ("DELETE FROM points_entry WHERE number = 1", TUESDAY),
+    ],
+)
+def test_a_drift_of_one_point_names_its_purse_and_the_day_it_begins(committed, sql, day):
+    """E12. The second of four entries is Tuesday's, the third takes all of Monday's and a part of Tuesday's points."""
+    wang, points = open_bank()
+    business = ((20, MONDAY), (30, TUESDAY), (-25, TUESDAY + datetime.timedelta(days=1)), (7, APRIL_END))
+    for n, date in business:
+        transactions.commit(ledger.post, batch=[asked(wang, points, n, occurred_on=date)], actor=CLERK)
+    purse = f"{wang.pk}/{points.pk}"
+
+    damage(sql)
+
+    results = {name: result for name, result in proving.prove(as_of=MONDAY).items() if result["violations"]}
+    assert results
+    for result in results.values():
+        assert (result["examples"], result["since"]) == ([purse], {purse: f"{day}"})
 
 
 def test_a_night_proves_the_purses_of_its_chunk_that_were_touched(committed):
