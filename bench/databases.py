@@ -26,6 +26,12 @@ def as_owner(name: str) -> psycopg2.extensions.connection:
     return connection
 
 
+def url_of(name: str, *, role: str = "default") -> str:
+    """Return the address of the database `name` for a process of its own, as runtime or, by `role`, as owner."""
+    account = settings.DATABASES[role]
+    return f"postgres://{account['USER']}:{account['PASSWORD']}@{account['HOST']}:{account['PORT']}/{name}"
+
+
 @contextlib.contextmanager
 def fresh(name: str, *, migrated: bool = True) -> Iterator[str]:
     """Make the database `name`, point Django at it, and drop it in the end."""

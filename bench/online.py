@@ -12,8 +12,6 @@ import time
 import uuid
 from typing import Any
 
-from django.conf import settings
-
 from bench import databases, measuring
 from foundation.actors import Actor
 from foundation.transactions import commit
@@ -22,20 +20,31 @@ from points.models import Kind
 
 CLIENTS = (1, 4, 8)
 MEMBERS = 100_000  # as many as pgbench has accounts at scale 1
+REDEEMERS = 1_000  # each with as many points as a long measure may spend
 EXPIRES_ON = datetime.date(2027, 3, 31)
+BENCH = Actor.job("bench")
 
 
 def measure(*, rounds: int, lasting: float, seed: int) -> dict[str, Any]:
-    """Return, by number of clients, posts a second, pgbench's transactions a second, and their ratio; requests a second beside."""
+    """Return, by number of clients, posts a second beside pgbench's transactions and the peer's transfers, and the ratios.
+
+    pgbench speaks the simple protocol unless told otherwise, as psycopg2 does; its prepared mode is printed beside. Redemptions are
+    measured with four clients; requests a second over HTTP stand by themselves.
+    """
     answer: dict[str, Any] = {}
-    with databases.fresh("bench_pgbench", migrated=False) as plain, databases.fresh("bench_online"):
+    with (
+        databases.fresh("bench_pgbench", migrated=False) as plain,
+        databases.fresh("bench_peer", migrated=False) as peer,
+        databases.fresh("bench_online"),
+    ):
         databases.pgbench(plain, "-i", "-q", "-s", "1")
+        _peer(peer, "init")
         reward, _ = databases.make_members(MEMBERS)
 
         def posts(client: int, until: float) -> int:
             dice, done = random.Random(seed * 100 + client), 0
             while time.monotonic() < until:
-                commit(ledger.post, batch=[_earn(dice.randint(1, MEMBERS), reward)], actor=Actor.job("bench"))
+                commit(ledger.post, batch=[_earn(dice.randint(1, MEMBERS), reward)], actor=BENCH)
                 done += 1
             return done
 
@@ -43,41 +52,75 @@ def measure(*, rounds: int, lasting: float, seed: int) -> dict[str, Any]:
             figures = measuring.interleave(
                 {
                     "post": lambda clients=clients: measuring.per_second(posts, clients=clients, lasting=lasting),
-                    "pgbench -N": lambda clients=clients: databases.pgbench(
-                        plain,
-                        "-N",
-                        "-n",
-                        "-M",
-                        "prepared",
-                        "-c",
-                        str(clients),
-                        "-j",
-                        str(min(clients, 2)),
-                        "-T",
-                        str(int(lasting)),
-                    ),
+                    "pgbench -N": lambda clients=clients: _pgbench(plain, clients, lasting),
+                    "pgbench -N -M prepared": lambda clients=clients: _pgbench(plain, clients, lasting, "prepared"),
+                    "django-hordak": lambda clients=clients: float(_peer(peer, "run", str(clients), str(lasting))),
                 },
                 rounds=rounds,
             )
             answer[str(clients)] = figures | {
-                "ratio": round(figures["post"]["median"] / figures["pgbench -N"]["median"], 2)
+                f"ratio to {name}": round(figures["post"]["median"] / figures[name]["median"], 2)
+                for name in figures
+                if name != "post"
             }
+        answer["redeem"] = _redeeming(plain, reward, rounds=rounds, lasting=lasting, seed=seed)
         answer["http"] = _over_http(lasting, seed)
     return answer
 
 
-def _earn(member_id: int, currency_id: int) -> ledger.Posting:
-    return ledger.Posting(
-        member_id=member_id,
-        currency_id=currency_id,
-        key=uuid.uuid4(),
-        kind=Kind.EARN,
-        points=48,
-        occurred_on=databases.FIRST_BUSINESS_DATE,
-        expires_on=EXPIRES_ON,
-        cause="activity/bench/1",
-        figures={"amount_minor": 24000, "rate": "0.1", "per": "amount", "multiplier": "2"},
+def _redeeming(plain: str, reward: int, *, rounds: int, lasting: float, seed: int) -> dict[str, Any]:
+    """Return redemptions a second of a point each, by four clients, beside pgbench."""
+    commit(
+        ledger.post, batch=[_earn(member, reward, points=1_000_000) for member in range(1, REDEEMERS + 1)], actor=BENCH
     )
+
+    def redeem(client: int, until: float) -> int:
+        dice, done = random.Random(seed * 100 + client), 0
+        while time.monotonic() < until:
+            spent = _earn(dice.randint(1, REDEEMERS), reward, kind=Kind.REDEEM, points=-1, expires_on=None)
+            [answer] = commit(ledger.post, batch=[spent], actor=BENCH)
+            done += answer.outcome == "posted"
+        return done
+
+    figures = measuring.interleave(
+        {
+            "redeem": lambda: measuring.per_second(redeem, clients=4, lasting=lasting),
+            "pgbench -N": lambda: _pgbench(plain, 4, lasting),
+        },
+        rounds=rounds,
+    )
+    return figures | {"ratio": round(figures["redeem"]["median"] / figures["pgbench -N"]["median"], 2)}
+
+
+def _pgbench(database: str, clients: int, lasting: float, mode: str = "simple") -> float:
+    """Return pgbench's transactions a second, without its updates of tellers and branches (-N)."""
+    threads = str(min(clients, 2))
+    return databases.pgbench(
+        database, "-N", "-n", "-M", mode, "-c", str(clients), "-j", threads, "-T", str(int(lasting))
+    )
+
+
+def _peer(database: str, *arguments: str) -> str:
+    """Run the peer on its database, and return what it says."""
+    environment = os.environ | {"DATABASE_URL": databases.url_of(database, role="owner")}
+    command = [sys.executable, "-m", "bench.peer", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"the peer failed: {done.stderr}")
+    return done.stdout
+
+
+def _earn(member_id: int, currency_id: int, **more: Any) -> ledger.Posting:
+    """Return an earning of 48 points as a night makes them, under a new key; `more` says what is otherwise."""
+    earned = {
+        "kind": Kind.EARN,
+        "points": 48,
+        "occurred_on": databases.FIRST_BUSINESS_DATE,
+        "expires_on": EXPIRES_ON,
+        "cause": "activity/bench/1",
+        "figures": {"amount_minor": 24000, "rate": "0.1", "per": "amount", "multiplier": "2"},
+    }
+    return ledger.Posting(member_id=member_id, currency_id=currency_id, key=uuid.uuid4(), **earned | more)
 
 
 def _over_http(lasting: float, seed: int) -> dict[str, float]:
@@ -106,10 +149,6 @@ def _over_http(lasting: float, seed: int) -> dict[str, float]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    database = settings.DATABASES["default"]
-    url = (
-        f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
-    )
     command = [
         sys.executable,
         "-m",
@@ -124,7 +163,7 @@ def _over_http(lasting: float, seed: int) -> dict[str, float]:
         "--threads",
         "4",
     ]
-    environment = os.environ | {"DATABASE_URL": url, "API_REQUESTS_PER_MINUTE": "10000000"}
+    environment = os.environ | {"DATABASE_URL": databases.url_of("bench_online"), "API_REQUESTS_PER_MINUTE": "10000000"}
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         token = _token(port, system.client_id, secret)
