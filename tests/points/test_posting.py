@@ -256,6 +256,29 @@ def test_a_credit_alone_writes_what_it_writes_among_others(credit):
     assert books_ok()
 
 
+@pytest.mark.parametrize("kind", [Kind.REDEEM, Kind.CLAWBACK, Kind.ADJUST])
+@pytest.mark.parametrize("spent", [10, 35, 60, 100, 101])
+def test_a_debit_alone_takes_what_it_takes_among_others(spent, kind):
+    wang, points = open_bank()
+    among = MemberFactory()
+    start_closing()
+    finish_closing()
+    days = (APRIL_END, datetime.date(2026, 12, 31), NEVER, MARCH_END, datetime.date(2027, 12, 31))
+    for member in (wang, among):
+        post(*(asked(member, points, 20, expires_on=day, occurred_on=TUESDAY) for day in days))
+
+    [alone] = post(asked(wang, points, -spent, kind=kind, occurred_on=TUESDAY, cause="redemption/1"))
+    [together, _other] = post(
+        asked(among, points, -spent, kind=kind, occurred_on=TUESDAY, cause="redemption/1"),
+        asked(MemberFactory(), points, 1, occurred_on=TUESDAY),
+    )
+
+    assert alone == together
+    assert purse_of(wang, points) == purse_of(among, points)
+    assert allocations(wang, points) == allocations(among, points)
+    assert books_ok()
+
+
 def test_pending_points_are_shown_and_not_spent():
     wang, points = open_bank()
 

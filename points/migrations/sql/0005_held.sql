@@ -165,6 +165,34 @@ BEGIN
   END IF;
 END $$;
 
+-- Take p_points of one debit from its purse's available lots as points_take_lots does, looking some months ahead at a time: what lies in
+-- months that a statement names from its start costs it nothing.
+CREATE FUNCTION points_take_lots_of_one(p_member bigint, p_currency smallint, p_number integer, p_points bigint, p_closed date, p_open date)
+RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE l record; part bigint; last_day date := p_closed; through date;
+BEGIN
+  FOREACH through IN ARRAY ARRAY[p_open + 92, p_open + 400, DATE 'infinity'] LOOP
+    FOR l IN SELECT expires_on, number, remaining FROM points_lot
+              WHERE member_id = p_member AND currency_id = p_currency AND expires_on > last_day AND expires_on <= through
+                AND available_on <= p_open AND remaining > 0
+              ORDER BY expires_on, number LOOP
+      part := least(p_points, l.remaining);
+      UPDATE points_lot SET remaining = remaining - part
+       WHERE member_id = p_member AND currency_id = p_currency AND expires_on = l.expires_on AND number = l.number;
+      INSERT INTO points_allocation (member_id, currency_id, debit_number, lot_expires_on, lot_number, points)
+      VALUES (p_member, p_currency, p_number, l.expires_on, l.number, part);
+      p_points := p_points - part;
+      EXIT WHEN p_points = 0;
+    END LOOP;
+    EXIT WHEN p_points = 0;
+    last_day := through;
+  END LOOP;
+  IF p_points <> 0 THEN
+    RAISE EXCEPTION 'lots and balance disagree by % points', p_points USING ERRCODE = 'data_corrupted';
+  END IF;
+END $$;
+
 -- Post a batch, credits and debits mixed, one item or a hundred thousand; one answer per item, in no order, seq counting from 1.
 -- Booked on p_business_date, which must be closing, or (NULL) each on the later of its day and the first open date.
 -- In a batch a purse takes its credits first, then what is clawed back of lots of their own, then its other debits, all in the order given
@@ -179,7 +207,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bit
 DECLARE
   never CONSTANT date := '9999-12-31';
   open_on date := bank_booking_date(); closed_through date; known smallint[]; growth smallint[]; refusing smallint[];
-  one record; one_booked_on date; month_missing boolean; is_stale boolean;
+  one record; one_booked_on date; is_plain boolean; month_missing boolean; is_stale boolean;
   stale_members bigint[]; stale_currencies smallint[]; stale_good_from date[];
   own bigint[]; own_waits boolean[]; reserved bigint[];
   answers points_answer[]; is_repeat boolean[]; rest points_rest[]; n_asked bigint; n_locked bigint; n_changed bigint;
@@ -191,31 +219,42 @@ BEGIN
     RAISE EXCEPTION 'expire is not posted' USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_kind_known';
   END IF;
 
-  -- 0. One plain credit to a purse that is open and waits for nothing, by far the commonest post, goes through the steps below too,
-  --    but by three short statements: a single post pays for every plan node. Whatever isn't plain goes on as if nothing had been done.
-  IF cardinality(p_key) = 1 AND p_points[1] > 0 THEN
+  -- 0. One plain posting to a purse that is open and waits for nothing, by far the commonest, goes through the steps below too, but by a
+  --    few short statements: a single post pays for every plan node, and for every month of lots that a plan may meet. Whatever isn't
+  --    plain goes on as if nothing had been done.
+  IF cardinality(p_key) = 1 AND p_takes IS NULL THEN
     one_booked_on := coalesce(p_business_date, greatest(p_occurred[1], open_on));
-    SELECT b.available + b.held + p_points[1] AS balance, b.entries + 1 AS number, c.kind = 'reward' AS has_lots INTO one
+    SELECT b.available, b.available + b.held + p_points[1] AS balance, b.entries + 1 AS number, b.frozen, c.kind = 'reward' AS has_lots INTO one
       FROM points_purse b
       JOIN members_member m ON m.id = b.member_id AND m.status = 'active'
       JOIN points_pointcurrency c ON c.id = b.currency_id
      WHERE b.member_id = p_member[1] AND b.currency_id = p_currency[1] AND b.pending = 0 AND b.owed = 0
        FOR NO KEY UPDATE OF b;
-    IF FOUND AND (NOT one.has_lots OR (p_expires[1] >= one_booked_on AND p_available[1] <= open_on) IS NOT FALSE
-                                  AND to_regclass('points_lot_' || CASE WHEN p_expires[1] < never THEN to_char(p_expires[1], 'YYYYMM') ELSE 'never' END) IS NOT NULL) THEN
+    IF NOT FOUND THEN
+      is_plain := false;
+    ELSIF p_points[1] > 0 THEN
+      is_plain := NOT one.has_lots OR (p_expires[1] >= one_booked_on AND p_available[1] <= open_on) IS NOT FALSE
+        AND to_regclass('points_lot_' || CASE WHEN p_expires[1] < never THEN to_char(p_expires[1], 'YYYYMM') ELSE 'never' END) IS NOT NULL;
+    ELSE
+      SELECT coalesce(max(date), '-infinity') INTO closed_through FROM jobs_businessdate WHERE status = 'closed';
+      is_plain := one.has_lots AND one.available >= -p_points[1] AND one_booked_on <= closed_through + 1 AND NOT (one.frozen AND p_kind[1] IN (3, 8));
+    END IF;
+    IF is_plain THEN
       INSERT INTO points_entry (member_id, currency_id, number, kind, points, balance_after, event_key, occurred_on, booked_on, cause,
                                 rule_version_id, figures)
       VALUES (p_member[1], p_currency[1], one.number, p_kind[1], p_points[1], one.balance, p_key[1], p_occurred[1], one_booked_on, p_cause[1],
               p_rule[1], p_figures[1])
           ON CONFLICT (member_id, currency_id, event_key) DO NOTHING;
       IF FOUND THEN
-        IF one.has_lots THEN
+        IF p_points[1] < 0 THEN
+          PERFORM points_take_lots_of_one(p_member[1], p_currency[1], one.number, -p_points[1], closed_through, open_on);
+        ELSIF one.has_lots THEN
           INSERT INTO points_lot (member_id, currency_id, expires_on, number, points, remaining, available_on)
           VALUES (p_member[1], p_currency[1], coalesce(p_expires[1], never), one.number, p_points[1], p_points[1],
                   coalesce(p_available[1], least(p_occurred[1], open_on)));
         END IF;
-        UPDATE points_purse b SET available = b.available + p_points[1], credited = b.credited + p_points[1], entries = one.number,
-               last_booked_on = greatest(b.last_booked_on, one_booked_on)
+        UPDATE points_purse b SET available = b.available + p_points[1], credited = b.credited + greatest(p_points[1], 0),
+               debited = b.debited + greatest(-p_points[1], 0), entries = one.number, last_booked_on = greatest(b.last_booked_on, one_booked_on)
          WHERE b.member_id = p_member[1] AND b.currency_id = p_currency[1];
         RETURN NEXT ROW(1, 'posted', one.number, one.balance)::points_answer;
         RETURN;
@@ -451,6 +490,7 @@ BEGIN
 END $$;
 
 -- EXECUTE is PUBLIC's unless it is revoked; these functions act with the owner's rights.
-REVOKE EXECUTE ON FUNCTION points_settle, points_own_lots, points_take_own_lots, points_take_lots, points_post, points_lapse, points_release
+REVOKE EXECUTE ON FUNCTION points_settle, points_own_lots, points_take_own_lots, points_take_lots, points_take_lots_of_one, points_post,
+  points_lapse, points_release
   FROM PUBLIC, runtime;
 GRANT EXECUTE ON FUNCTION points_post, points_lapse, points_release TO runtime;

@@ -1,4 +1,4 @@
-DROP FUNCTION points_release, points_lapse, points_post, points_take_lots, points_take_own_lots, points_own_lots, points_settle;
+DROP FUNCTION points_release, points_lapse, points_post, points_take_lots_of_one, points_take_lots, points_take_own_lots, points_own_lots, points_settle;
 DROP TYPE points_rest;
 DROP AGGREGATE points_spend(bigint, bigint, bigint, boolean);
 DROP FUNCTION points_spend_step;
