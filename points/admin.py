@@ -11,6 +11,7 @@ from foundation.jobs.models import Bank, BusinessDate
 from foundation.money import money
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, choose
+from points import expiring
 from points.models import PointCurrency, Seal
 
 
@@ -35,9 +36,7 @@ class PointCurrencyAdmin(BrowseAdmin):
 
     @admin.display(description=_("expiry"))
     def expiry(self, currency: PointCurrency) -> str:
-        if currency.expiry_months is None:
-            return _("never")
-        return _("last day of the month, %(months)s months on") % {"months": currency.expiry_months}
+        return " ".join(expiring.describe(currency))
 
 
 @admin.register(BusinessDate)
