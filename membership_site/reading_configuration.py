@@ -242,6 +242,9 @@ def _read_rule(table: Table, currencies: dict[str, PointCurrency], programmes: d
         multiplies_reward=table.flag("multiplies_reward", default=True),
         multiplies_growth=table.flag("multiplies_growth"),
         cap_per_activity=table.whole("cap_per_activity", least=1, most=10**12, default=None),
+        cap_per_day=table.whole("cap_per_day", least=1, most=10**12, default=None),
+        cap_per_month=table.whole("cap_per_month", least=1, most=10**12, default=None),
+        first_time_bonus=table.whole("first_time_bonus", least=1, most=10**12, default=None),
         pending_days=table.whole("pending_days", most=3660, default=0),
     )
     for kind in PointCurrency.Kind.values:
@@ -250,6 +253,8 @@ def _read_rule(table: Table, currencies: dict[str, PointCurrency], programmes: d
         setattr(version, f"{kind}_rate", rate)
     if not table.content.keys() & {"reward_currency", "growth_currency"}:
         table.complain("", "gives neither reward points nor growth points")
+    if version.first_time_bonus and version.reward_currency is None:
+        table.complain("first_time_bonus", "is given in reward points: reward_currency is missing")
     multiplying = table.words("programmes", longest=20)
     for code in multiplying:
         if code not in programmes:
