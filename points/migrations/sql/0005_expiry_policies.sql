@@ -57,7 +57,11 @@ BEGIN
     WITH gone AS MATERIALIZED (  -- the balance is taken from the lifetime sums, which say the same however many points are held
       SELECT l.member_id, l.currency_id, l.number AS lot, l.remaining, l.available_on > open_on AS pending,
              (b.entries + row_number() OVER in_order)::integer AS number,
-             b.credited - b.debited - b.expired - points_sum(l.remaining) OVER in_order AS balance_after
+             b.credited - b.debited - b.expired - points_sum(l.remaining) OVER in_order AS balance_after,
+             jsonb_strip_nulls(jsonb_build_object(
+               'inactive_months', c.expiry_months,
+               'last_activity', (SELECT max(a.occurred_on) FROM activity_activity a
+                                  WHERE a.member_id = i.member_id AND a.booked_on <= p_as_of))) AS figures
         FROM unnest(idle_members, idle_currencies) i(member_id, currency_id)
         JOIN points_purse b ON b.member_id = i.member_id AND b.currency_id = i.currency_id
         JOIN points_pointcurrency c ON c.id = i.currency_id
@@ -78,9 +82,10 @@ BEGIN
                 FROM gone GROUP BY member_id, currency_id) g
        WHERE b.member_id = g.member_id AND b.currency_id = g.currency_id),
     entries AS (  -- a lot may lapse again, when a hold on a part of it is given back: the key names the day
-      INSERT INTO points_entry (member_id, currency_id, number, kind, points, balance_after, event_key, occurred_on, booked_on, cause)
+      INSERT INTO points_entry (member_id, currency_id, number, kind, points, balance_after, event_key, occurred_on, booked_on, cause,
+                                figures)
       SELECT member_id, currency_id, number, 4, -remaining, balance_after, md5('inactive/' || lot || '/' || p_as_of)::uuid,
-             p_as_of, p_as_of, 'lot/' || lot
+             p_as_of, p_as_of, 'lot/' || lot, figures
         FROM gone)
     SELECT count(*), coalesce(sum(remaining), 0) INTO lots, points FROM gone;
   END IF;
