@@ -91,11 +91,9 @@ def _by_tier(currency: PointCurrency) -> list[str]:
         for code in sorted(months_by_tier, key=[*names, *months_by_tier].index)
     ]
     return [
-        _(
-            "Unused points lapse at the end of a month; how many months after the activity, the tier at earning decides."
-        ),
+        _("Unused points lapse at the end of a month; the tier at earning decides how many months after the activity."),
         # Translators: what stands between the members of a list.
-        _(", ").join(each) + _("."),
+        _("%(terms)s.") % {"terms": _(", ").join(each)},
     ]
 
 

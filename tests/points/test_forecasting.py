@@ -71,7 +71,7 @@ def test_the_bank_s_months_add_up_to_all_lots():
 
     forecast = forecasting.of_bank(currency=points, today=MONDAY)
 
-    assert list(forecast.months)[0] == MARCH and len(forecast.months) == 13
+    assert next(iter(forecast.months)) == MARCH and len(forecast.months) == 13
     assert forecast.months[MARCH] == Remaining(points=24, lots=3)
     assert forecast.months[APRIL] == Remaining(points=20, lots=2)
     assert (forecast.later, forecast.undated) == (Remaining(points=20, lots=2), Remaining(points=20, lots=2))
