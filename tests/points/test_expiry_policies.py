@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from members.models import Member
 from points import expiring, lapsing, ledger
@@ -310,6 +311,62 @@ def test_the_database_refuses_a_policy_without_or_beside_its_parameters(wrong):
     with pytest.raises(IntegrityError), transaction.atomic():
         PointCurrencyFactory(**wrong)
     assert not PointCurrency.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("policy", "parameters", "said", "hans", "hant"),
+    [
+        ("never", {}, ["Unused points never lapse."], "永不到期", "永不到期"),
+        (
+            "months",
+            {"expiry_months": 12},
+            ["Unused points lapse at the end of the month 12 months after the activity."],
+            "第 12 个月的月底",
+            "第 12 個月的月底",
+        ),
+        (
+            "year_end",
+            {"expiry_years": 2},
+            ["Unused points lapse at the end of the year 2 years after the activity."],
+            "第 2 年的年底",
+            "第 2 年的年底",
+        ),
+        (
+            "year_end",
+            {"expiry_years": 0},
+            ["Unused points lapse at the end of the year of the activity."],
+            "当年年底",
+            "當年年底",
+        ),
+        (
+            "by_tier",
+            {"expiry_by_tier": BY_TIER},
+            [
+                "Unused points lapse at the end of a month; the tier at earning decides how many months after the activity.",
+                "Standard: 12 months, Silver: 24 months, Gold: never.",
+            ],
+            "Gold：永不到期。",
+            "Gold：永不到期。",
+        ),
+        (
+            "inactivity",
+            {"expiry_months": 18, "inactivity_from": datetime.date(2026, 3, 2)},
+            [
+                "Unused points lapse after 18 months without any activity of the member.",
+                "That is so for points earned from 2 March 2026 on.",
+            ],
+            "连续 18 个月没有任何业务活动",
+            "連續 18 個月沒有任何業務活動",
+        ),
+    ],
+)
+def test_a_policy_says_itself_in_every_language(bank, policy, parameters, said, hans, hant):
+    currency = currency_of(policy, **parameters)
+
+    assert expiring.describe(currency) == said
+    for language, words in (("zh-hans", hans), ("zh-hant", hant)):
+        with translation.override(language):
+            assert words in "".join(expiring.describe(currency))
 
 
 # --- Inactivity, closer ---
