@@ -1,7 +1,7 @@
 """A rule version in plain sentences, made from the rule itself, so that no text can drift from what is calculated."""
 
 from collections.abc import Iterable
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Decimal, localcontext
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -29,14 +29,21 @@ def describe(version: EarningRuleVersion) -> list[str]:
     ]
 
 
-def example_of(version: EarningRuleVersion, *, amount_minor: int) -> dict[str, int]:
-    """Return the points, by currency code, that an amount earns without a tier's multiplier, the first of its day and month."""
+def example_of(version: EarningRuleVersion, *, amount_minor: int, multiplier: Decimal = Decimal(1)) -> dict[str, int]:
+    """Return the points, by currency code, that an amount earns as the first activity of its day and month.
+
+    The tier's `multiplier` counts where the rule says so. The twin of evaluate.sql: exact decimals, rounded down once, then the caps.
+    """
     caps = (version.cap_per_activity, version.cap_per_day, version.cap_per_month, 10**12)
     cap = Decimal(min(cap for cap in caps if cap))
-    return {
-        currency.code: int(min((rate * amount_minor / 100).to_integral_value(ROUND_DOWN), cap))
-        for currency, rate, _multiplied in _currencies(version)
-    }
+    units = Decimal(amount_minor) / 100 if version.per == EarningRuleVersion.Per.AMOUNT else Decimal(1)
+    with localcontext(prec=60):  # wide enough for every product of an amount, a rate and a multiplier
+        return {
+            currency.code: int(
+                min((rate * units * (multiplier if multiplied else 1)).to_integral_value(ROUND_DOWN), cap)
+            )
+            for currency, rate, multiplied in _currencies(version)
+        }
 
 
 def _currencies(version: EarningRuleVersion) -> list[tuple[PointCurrency, Decimal, bool]]:

@@ -78,7 +78,7 @@ class PointCurrencyAdmin(BrowseAdmin):
 def _bar(points: int, most: int) -> str:
     """Draw points beside the most of any month, for the eye alone: the figure stands next to it."""
     return format_html(
-        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        '<svg class="bar lapsing" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="rail" width="100" height="8"/><rect width="{}" height="8"/></svg>',
         points * 100 // most if most else 0,
     )

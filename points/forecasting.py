@@ -53,7 +53,7 @@ def of_member(*, member_id: int, currency: PointCurrency, today: datetime.date, 
     dated = summaries.expiring(member_id=member_id, currency_id=currency.pk, first=today, last=until)
     lapses = [Lapse(on=day, points=points) for day, points in dated.items()]
     if currency.expiry_policy == PointCurrency.Expiry.INACTIVITY:
-        asked = {"member_id": member_id, "currency_id": currency.pk, "today": today}
+        asked: dict[str, int | datetime.date] = {"member_id": member_id, "currency_id": currency.pk, "today": today}
         with connection.cursor() as cursor:
             cursor.execute(statement("points", "idle_lots"), asked)
             idle = [Lapse(on=day, points=points, if_inactive=True) for day, points in cursor.fetchall()]
