@@ -81,7 +81,9 @@ def make_members(count: int) -> tuple[int, int]:
     BusinessDate.objects.create(date=FIRST_BUSINESS_DATE - datetime.timedelta(days=1), status=BusinessDate.Status.CLOSED)
     BusinessDate.objects.create(date=FIRST_BUSINESS_DATE)
     branch = Branch.objects.create(code="000", names={"en": "Bench"}, path="1/")
-    reward = PointCurrency.objects.create(code="reward", kind="reward", names={"en": "Points"}, expiry_months=12)
+    reward = PointCurrency.objects.create(
+        code="reward", kind="reward", names={"en": "Points"}, expiry_policy="months", expiry_months=12
+    )
     growth = PointCurrency.objects.create(code="growth", kind="growth", names={"en": "Growth"})
     with contextlib.closing(as_owner(settings.DATABASES["default"]["NAME"])) as owner:
         cursor = owner.cursor()

@@ -60,8 +60,10 @@ def photograph(browser: Browser, *, door: str, language: str, asked: argparse.Na
 
 def portal_pages(page: Page) -> dict[str, str]:
     """Return the addresses of the member's pages by name; the entry is his newest."""
-    found = {"home": "/", "points": "/points", "expiring": "/points?expiring#expiring", "tier": "/tier", "me": "/me"}
+    found = {"home": "/", "points": "/points", "tier": "/tier", "me": "/me"}
     page.goto("/points")
+    if page.locator("a.door").count():
+        found["expiring"] = page.locator("a.door").first.get_attribute("href")
     if page.locator("a.line").count():
         found["entry"] = page.locator("a.line").first.get_attribute("href")
     return found | {"sign-out": "/accounts/logout/", "nothing": "/nothing-here"}

@@ -1,7 +1,7 @@
 """A rule version in plain sentences, made from the rule itself, so that no text can drift from what is calculated."""
 
 from collections.abc import Iterable
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Decimal, localcontext
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -11,6 +11,7 @@ from campaigns.models import EarningRuleVersion
 from foundation.jobs.models import Bank
 from foundation.money import money, number
 from foundation.translating import translated
+from points import expiring
 from points.models import PointCurrency
 
 EXAMPLE_MINOR = 240_00
@@ -28,13 +29,21 @@ def describe(version: EarningRuleVersion) -> list[str]:
     ]
 
 
-def example_of(version: EarningRuleVersion, *, amount_minor: int) -> dict[str, int]:
-    """Return the points, by currency code, that an amount earns without a tier's multiplier."""
-    cap = Decimal(version.cap_per_activity or 10**12)
-    return {
-        currency.code: int(min((rate * amount_minor / 100).to_integral_value(ROUND_DOWN), cap))
-        for currency, rate, _multiplied in _currencies(version)
-    }
+def example_of(version: EarningRuleVersion, *, amount_minor: int, multiplier: Decimal = Decimal(1)) -> dict[str, int]:
+    """Return the points, by currency code, that an amount earns as the first activity of its day and month.
+
+    The tier's `multiplier` counts where the rule says so. The twin of evaluate.sql: exact decimals, rounded down once, then the caps.
+    """
+    caps = (version.cap_per_activity, version.cap_per_day, version.cap_per_month, 10**12)
+    cap = Decimal(min(cap for cap in caps if cap))
+    units = Decimal(amount_minor) / 100 if version.per == EarningRuleVersion.Per.AMOUNT else Decimal(1)
+    with localcontext(prec=60):  # wide enough for every product of an amount, a rate and a multiplier
+        return {
+            currency.code: int(
+                min((rate * units * (multiplier if multiplied else 1)).to_integral_value(ROUND_DOWN), cap)
+            )
+            for currency, rate, multiplied in _currencies(version)
+        }
 
 
 def _currencies(version: EarningRuleVersion) -> list[tuple[PointCurrency, Decimal, bool]]:
@@ -104,10 +113,25 @@ def _multiplied(version: EarningRuleVersion) -> list[str]:
 
 
 def _limited(version: EarningRuleVersion) -> list[str]:
-    """Say how much one activity earns at most, from when points can be used, and until when."""
+    """Say how much the rule gives at most, what it gives for the first time, from when points can be used, and until when."""
     limits = []
     if cap := version.cap_per_activity:
         limits.append(_("One activity earns at most %(cap)s points of a kind.") % {"cap": number(cap)})
+    if cap := version.cap_per_day:
+        sentence = _(
+            "On one day a member earns at most %(cap)s points of a kind; who would earn %(more)s is given %(cap)s."
+        )
+        limits.append(sentence % {"cap": number(cap), "more": number(cap + cap // 2 + 1)})
+    if cap := version.cap_per_month:
+        sentence = _(
+            "In one month a member earns at most %(cap)s points of a kind; who would earn %(more)s is given %(cap)s."
+        )
+        limits.append(sentence % {"cap": number(cap), "more": number(cap + cap // 2 + 1)})
+    if version.reward_currency and (bonus := version.first_time_bonus):
+        sentence = _(
+            "The first activity of a member that this rule takes earns %(points)s more, once, beside all limits."
+        )
+        limits.append(sentence % {"points": f"{number(bonus)} {translated(version.reward_currency.names)}"})
     if version.reward_currency and (days := version.pending_days):
         sentence = ngettext(
             "The points can be used from the day after the activity.",
@@ -115,13 +139,8 @@ def _limited(version: EarningRuleVersion) -> list[str]:
             days,
         )
         limits.append(sentence % {"days": number(days)})
-    if version.reward_currency and (months := version.reward_currency.expiry_months):
-        sentence = ngettext(
-            "Unused points lapse at the end of the month after the activity.",
-            "Unused points lapse at the end of the month %(months)s months after the activity.",
-            months,
-        )
-        limits.append(sentence % {"months": number(months)})
+    if version.reward_currency:
+        limits += expiring.describe(version.reward_currency)
     return limits
 
 

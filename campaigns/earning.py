@@ -66,7 +66,24 @@ def take(reports: Sequence[ActivityReport], *, actor: Actor) -> list[TakeAnswer]
 
 
 def _evaluate(activities: str, **parameters: Any) -> None:
-    """Write what the activities of a query (a file of campaigns/sql) earn into the staged postings."""
-    sql = statement("campaigns", "evaluate").replace("{activities}", statement("campaigns", activities))
+    """Write what the activities of a query (a file of campaigns/sql) earn into the staged postings, cut to the caps.
+
+    A bank whose rules cap no day or month and give no bonus for the first time pays nothing for either.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"earn": Kind.EARN} | parameters)
+        cursor.execute(_composed("evaluate", activities), {"earn": Kind.EARN} | parameters)
+        [[has_caps, has_bonuses]] = cursor.fetchall()
+        if has_caps:
+            cursor.execute(statement("campaigns", "open_caps"))
+            if cursor.rowcount:
+                cursor.execute(statement("campaigns", "cap"))
+        if has_bonuses:
+            cursor.execute(_composed("first_time", activities), {"bonus": Kind.BONUS} | parameters)
+
+
+def _composed(name: str, activities: str) -> str:
+    """Return a statement with the pieces it shares with others put in."""
+    sql = statement("campaigns", name)
+    for piece, of in (("taken", "taken"), ("activities", activities), ("tier", "tier_before")):
+        sql = sql.replace(f"{{{piece}}}", statement("campaigns", of))
+    return sql

@@ -1,7 +1,7 @@
 """Why an entry has its points, in words: rule, working, note."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,9 @@ from foundation.money import money, number
 from foundation.translating import translated
 from points.models import Entry
 from tiers.models import Tier
+
+# What campaigns/sql/first_time.sql writes in the place of what a rule earns per.
+FIRST_TIME = "first time"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,10 @@ def why_each(entries: Iterable[Entry]) -> list[Reason | None]:
 
 def _reason(entry: Entry, version: EarningRuleVersion, tiers: dict[tuple[str, str], Tier], currency: str) -> Reason:
     figures: dict[str, Any] = entry.figures or {}
+    rule = translated(version.rule.names)
+    if figures["per"] == FIRST_TIME:
+        working = _("%(points)s for the first time") % {"points": number(entry.points)}
+        return Reason(version=version, rule=rule, working=working, note="")
     factors = [number(Decimal(figures["rate"]))]
     if figures["per"] == EarningRuleVersion.Per.AMOUNT:
         factors.insert(0, money(figures["amount_minor"], currency=currency))
@@ -60,7 +67,19 @@ def _reason(entry: Entry, version: EarningRuleVersion, tiers: dict[tuple[str, st
     each = _("%(points)s for each activity") % {"points": uncapped}
     return Reason(
         version=version,
-        rule=translated(version.rule.names),
+        rule=rule,
         working=f"{' × '.join(factors)} = {uncapped}" if len(factors) > 1 else each,
-        note=_("At most %(cap)s per activity.") % {"cap": number(figures["cap"])} if "cap" in figures else "",
+        note=" ".join(_cuts(figures)),
     )
+
+
+def _cuts(figures: dict[str, Any]) -> Iterator[str]:
+    """Yield which caps cut the points, in the order in which they did, and what was left of them."""
+    if "cap" in figures:
+        yield _("At most %(cap)s per activity.") % {"cap": number(figures["cap"])}
+    if "cap_day" in figures:
+        left = {"cap": number(figures["cap_day"]), "left": number(figures["left_of_day"])}
+        yield _("At most %(cap)s per day; left that day: %(left)s.") % left
+    if "cap_month" in figures:
+        left = {"cap": number(figures["cap_month"]), "left": number(figures["left_of_month"])}
+        yield _("At most %(cap)s per month; left that month: %(left)s.") % left

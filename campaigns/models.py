@@ -35,7 +35,8 @@ class EarningRuleVersion(models.Model):
     """An immutable numbered version of an earning rule, for activities that occurred from a date until the next one's.
 
     It takes an activity whose field is in every non-empty `…_in` and in no `…_out`, with at least `minimum_amount_minor`.
-    Points = floor(rate × amount in units of money, or × 1 where `per` is activity, × multiplier), then the cap.
+    Points = floor(rate × amount in units of money, or × 1 where `per` is activity, × multiplier), then the caps: per activity, per
+    day, per month. `first_time_bonus` comes on top, with the first activity of a member that the rule takes.
     """
 
     class Per(models.TextChoices):
@@ -88,6 +89,15 @@ class EarningRuleVersion(models.Model):
     cap_per_activity = models.BigIntegerField(
         _("cap per activity"), null=True, blank=True, help_text=_("In points, for each currency.")
     )
+    cap_per_day = models.BigIntegerField(
+        _("cap per day"), null=True, blank=True, help_text=_("In points, for each currency and member.")
+    )
+    cap_per_month = models.BigIntegerField(
+        _("cap per month"), null=True, blank=True, help_text=_("In points, for each currency and member.")
+    )
+    first_time_bonus = models.BigIntegerField(
+        _("first-time bonus"), null=True, blank=True, help_text=_("In reward points, once per member and rule.")
+    )
     pending_days = models.PositiveSmallIntegerField(_("pending days"), default=0)
     created_at = models.DateTimeField(_("created at"))
 
@@ -110,7 +120,44 @@ class EarningRuleVersion(models.Model):
                 & (Q(growth_currency__isnull=False) | Q(growth_rate=0)),
                 name="growth_rate_has_its_currency",
             ),
+            models.CheckConstraint(
+                condition=(Q(cap_per_day__isnull=True) | Q(cap_per_day__gt=0))
+                & (Q(cap_per_month__isnull=True) | Q(cap_per_month__gt=0)),
+                name="earning_caps_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(first_time_bonus__isnull=True)
+                | Q(first_time_bonus__range=(1, 10**12), reward_currency__isnull=False),
+                name="first_time_bonus_has_its_currency",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.rule} {self.number}"
+
+
+class CapUse(models.Model):
+    """How many points of one currency a rule has given a member in a day or month of occurrence that the rule caps.
+
+    It only grows: a clawback gives no room back. Only versions with a cap for the period write it. A hot table (ledger.md §6).
+    """
+
+    class Period(models.TextChoices):
+        DAY = "day", _("day")
+        MONTH = "month", _("month")
+
+    pk = models.CompositePrimaryKey("member_id", "rule_id", "currency_id", "period", "starts_on")
+    member_id = models.BigIntegerField(_("member"))
+    rule_id = models.BigIntegerField(_("earning rule"))
+    currency_id = models.SmallIntegerField(_("point currency"))
+    period = models.CharField(_("period"), max_length=5, choices=Period)
+    starts_on = models.DateField(_("starts on"))
+    points = models.BigIntegerField(_("points"), db_default=0)
+
+    class Meta:
+        verbose_name = _("use of a cap")
+        verbose_name_plural = _("uses of caps")
+        constraints = [
+            models.CheckConstraint(condition=Q(period__in=["day", "month"]), name="cap_period_known"),
+            models.CheckConstraint(condition=Q(points__gte=0), name="cap_use_not_negative"),
+        ]

@@ -3,6 +3,7 @@
 import datetime
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from django.conf import settings
@@ -44,7 +45,9 @@ def _review(*, business_date: datetime.date, run: JobRun, actor: Actor, **member
 
 
 def _expire(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
-    return lapsing.lapse(as_of=business_date, actor=actor, **members)
+    lapsed = Counter(lapsing.lapse(as_of=business_date, actor=actor, **members))
+    lapsed.update(lapsing.lapse_inactive(as_of=business_date, actor=actor, **members))
+    return dict(lapsed)
 
 
 def _prove(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:

@@ -17,6 +17,13 @@ from membership_site.reading_rule_book import RuleBookPlan, read_rule_book
 from points.models import PointCurrency
 from tiers.models import Programme, Tier
 
+Expiry = PointCurrency.Expiry
+# What an expiry policy goes by, and the policies that do.
+EXPIRY_KEYS = {
+    "expiry_months": (Expiry.MONTHS, Expiry.INACTIVITY),
+    "expiry_years": (Expiry.YEAR_END,),
+    "expiry_by_tier": (Expiry.BY_TIER,),
+}
 FIELDS_OF_ACTIVITIES = ("kinds", "purposes", "products", "channels", "merchant_categories")
 
 
@@ -74,6 +81,7 @@ def read(document: dict[str, Any]) -> Configuration:
     currencies = [_read_currency(table) for table in top.tables("currencies")]
     known = {currency.code: currency for currency in [*currencies, *PointCurrency.objects.all()]}
     programmes = [_read_programme(table, known) for table in top.tables("programmes")]
+    _check_expiry_by_tier(top, currencies, programmes)
     _check_main_programme(top, [plan.programme for plan in programmes])
     multiplying = {
         programme.code: programme for programme in [*(plan.programme for plan in programmes), *Programme.objects.all()]
@@ -158,15 +166,50 @@ def _read_currency(table: Table) -> PointCurrency:
         code=table.text("code", longest=20),
         kind=kind,
         names=table.names(),
-        expiry_months=table.whole("expiry_months", least=1, most=1200, default=None),
         worth_minor=None if worth is None else worth * 100,
+        **_read_expiry(table),
     )
     if kind == PointCurrency.Kind.GROWTH:
-        for key in ("expiry_months", "worth"):
+        for key in ("expiry", *EXPIRY_KEYS, "worth"):
             if key in table.content:
                 table.complain(key, "growth points have neither expiry nor worth")
     table.finish()
     return currency
+
+
+def _read_expiry(table: Table) -> dict[str, Any]:
+    """Read the expiry policy and what it goes by; `expiry_months` alone is the policy of months."""
+    expected = Expiry.MONTHS if "expiry_months" in table.content else Expiry.NEVER
+    policy = table.choice("expiry", Expiry.values, default=expected)
+    fields: dict[str, Any] = {
+        "expiry_policy": policy,
+        "expiry_months": table.whole("expiry_months", least=1, most=1200, default=None),
+        "expiry_years": table.whole("expiry_years", most=100, default=None),
+    }
+    by_tier = table.keyed("expiry_by_tier")
+    if by_tier.content:
+        fields["expiry_by_tier"] = {
+            code: None if months == "never" else by_tier.whole(code, least=1, most=1200)
+            for code, months in by_tier.content.items()
+        }
+    for key, policies in EXPIRY_KEYS.items():
+        if policy in policies and key not in table.content:
+            table.complain(key, f"is missing: what {policy} goes by")
+        elif policy and policy not in policies and key in table.content:
+            table.complain(key, f"is nothing that {policy} goes by")
+    return fields
+
+
+def _check_expiry_by_tier(top: Table, currencies: list[PointCurrency], programmes: list[ProgrammePlan]) -> None:
+    """Complain of a currency by tier that does not name each tier of the main programme."""
+    main = {tier.code for plan in programmes if plan.programme.is_main for tier in plan.tiers}
+    main = main or set(Tier.objects.filter(programme__is_main=True).values_list("code", flat=True))
+    for index, currency in enumerate(currencies):
+        if currency.expiry_by_tier is not None and currency.expiry_by_tier.keys() != main:
+            wanted = ", ".join(sorted(map(str, main))) or "none"
+            top.complain(
+                f"currencies[{index}].expiry_by_tier", f"is wrong: each tier of the main programme ({wanted}), no other"
+            )
 
 
 def _read_programme(table: Table, currencies: dict[str, PointCurrency]) -> ProgrammePlan:
@@ -210,6 +253,9 @@ def _read_rule(table: Table, currencies: dict[str, PointCurrency], programmes: d
         multiplies_reward=table.flag("multiplies_reward", default=True),
         multiplies_growth=table.flag("multiplies_growth"),
         cap_per_activity=table.whole("cap_per_activity", least=1, most=10**12, default=None),
+        cap_per_day=table.whole("cap_per_day", least=1, most=10**12, default=None),
+        cap_per_month=table.whole("cap_per_month", least=1, most=10**12, default=None),
+        first_time_bonus=table.whole("first_time_bonus", least=1, most=10**12, default=None),
         pending_days=table.whole("pending_days", most=3660, default=0),
     )
     for kind in PointCurrency.Kind.values:
@@ -218,6 +264,8 @@ def _read_rule(table: Table, currencies: dict[str, PointCurrency], programmes: d
         setattr(version, f"{kind}_rate", rate)
     if not table.content.keys() & {"reward_currency", "growth_currency"}:
         table.complain("", "gives neither reward points nor growth points")
+    if version.first_time_bonus and version.reward_currency is None:
+        table.complain("first_time_bonus", "is given in reward points: reward_currency is missing")
     multiplying = table.words("programmes", longest=20)
     for code in multiplying:
         if code not in programmes:

@@ -4,13 +4,17 @@ page shows his purses."""
 from django.contrib import admin
 from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
+from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from foundation.jobs import clock
 from foundation.jobs.admin import shown_at
 from foundation.jobs.models import Bank, BusinessDate
-from foundation.money import money
+from foundation.money import money, number
 from foundation.web import browsing
-from foundation.web.browsing import BrowseAdmin, choose
+from foundation.web.browsing import BrowseAdmin, Section, choose
+from points import expiring, forecasting
 from points.models import PointCurrency, Seal
 
 
@@ -19,7 +23,6 @@ class PointCurrencyAdmin(BrowseAdmin):
     keyset = ("id",)
     list_display = ("name", "code", "kind", "expiry", "worth")
     list_filter = (choose("kind"),)
-    list_display_links = None
     intro = _("Reward points can be spent and lapse; growth points count for tiers only.")
 
     @admin.display(description=_("name"))
@@ -35,9 +38,50 @@ class PointCurrencyAdmin(BrowseAdmin):
 
     @admin.display(description=_("expiry"))
     def expiry(self, currency: PointCurrency) -> str:
-        if currency.expiry_months is None:
-            return _("never")
-        return _("last day of the month, %(months)s months on") % {"months": currency.expiry_months}
+        return " ".join(expiring.describe(currency))
+
+    def facts(self, request: HttpRequest, currency: PointCurrency) -> list:
+        return [(_("code"), currency.code), (_("kind"), currency.get_kind_display())]
+
+    def sections(self, request: HttpRequest, currency: PointCurrency) -> list[Section]:
+        if currency.kind == PointCurrency.Kind.GROWTH:
+            return [Section(title=_("expiry"), sentences=[_("Growth points never lapse.")])]
+        return [Section(title=_("expiry"), sentences=expiring.describe(currency)), self._forecast(currency)]
+
+    def _forecast(self, currency: PointCurrency) -> Section:
+        """Return what lapses when, over all members, and what it is worth where the bank has said so."""
+        forecast = forecasting.of_bank(currency=currency, today=clock.today())
+        months = [
+            (format_html("{}{}", date_format(first, "YEAR_MONTH_FORMAT"), _bar(left.points, forecast.most)), left)
+            for first, left in forecast.months.items()
+        ]
+        rows = [
+            (
+                label,
+                number(left.points),
+                number(left.lots),
+                "–"
+                if currency.worth_minor is None
+                else money(left.points * currency.worth_minor, currency=currency.money),
+            )
+            for label, left in [*months, (_("later"), forecast.later), (_("without a last day"), forecast.undated)]
+        ]
+        return Section(
+            title=_("What lapses when"),
+            sentences=[_("If nothing more is spent; of all members, as of now, what is pending included.")],
+            headers=(_("month"), _("points"), _("credits"), _("worth")),
+            rows=rows,
+            numbers=frozenset({1, 2, 3}),
+        )
+
+
+def _bar(points: int, most: int) -> str:
+    """Draw points beside the most of any month, for the eye alone: the figure stands next to it."""
+    return format_html(
+        '<svg class="bar lapsing" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="rail" width="100" height="8"/><rect width="{}" height="8"/></svg>',
+        points * 100 // most if most else 0,
+    )
 
 
 @admin.register(BusinessDate)

@@ -11,7 +11,11 @@ from foundation.translating import translated
 
 
 class PointCurrency(models.Model):
-    """A kind of points: `reward` is spendable and lives in lots, `growth` counts for tiers and has neither lots nor expiry."""
+    """A kind of points: `reward` is spendable and lives in lots, `growth` counts for tiers and has neither lots nor expiry.
+
+    The expiry policy says until when a credit can be used; it is asked when the credit is made (points.expiring) and fixed on its
+    lot, so that a new policy never touches points already there.
+    """
 
     class Kind(models.TextChoices):
         REWARD = "reward", _("reward points")
@@ -24,15 +28,38 @@ class PointCurrency(models.Model):
         WRITE_OFF = "write_off", _("is written off")
         REFUSE = "refuse", _("is refused")
 
+    class Expiry(models.TextChoices):
+        NEVER = "never", _("never")
+        MONTHS = "months", _("last day of the month, so many months on")
+        YEAR_END = "year_end", _("last day of the year, so many years on")
+        BY_TIER = "by_tier", _("last day of the month, by the tier at earning")
+        INACTIVITY = "inactivity", _("after so many months without activity")
+
     id = models.SmallAutoField(primary_key=True)
     code = models.CharField(_("code"), max_length=20, unique=True)
     kind = models.CharField(_("kind"), max_length=6, choices=Kind)
     names = models.JSONField(_("names"))
+    expiry_policy = models.CharField(_("expiry"), max_length=10, choices=Expiry, default=Expiry.NEVER)
     expiry_months = models.PositiveSmallIntegerField(
         _("expiry in months"),
         null=True,
         blank=True,
-        help_text=_("Last day of the month this many months on; empty: never."),
+        help_text=_("Until the last day of the month this many months on; for inactivity, months without activity."),
+    )
+    expiry_years = models.PositiveSmallIntegerField(
+        _("expiry in years"), null=True, blank=True, help_text=_("Until 31 December this many years on.")
+    )
+    expiry_by_tier = models.JSONField(
+        _("expiry by tier"),
+        null=True,
+        blank=True,
+        help_text=_("Months by the code of each tier of the main programme; null: never."),
+    )
+    inactivity_from = models.DateField(
+        _("inactivity counts from"),
+        null=True,
+        blank=True,
+        help_text=_("Only points earned from this day on lapse by inactivity; empty: all."),
     )
     worth_minor = models.DecimalField(
         _("worth of a point"),
@@ -56,7 +83,34 @@ class PointCurrency(models.Model):
         verbose_name_plural = _("point currencies")
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind="reward") | Q(expiry_months__isnull=True), name="growth_points_never_expire"
+                condition=Q(kind="reward") | Q(expiry_policy="never"), name="growth_points_never_expire"
+            ),
+            models.CheckConstraint(
+                condition=Q(expiry_policy__in=["never", "months", "year_end", "by_tier", "inactivity"]),
+                name="expiry_policy_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    expiry_policy__in=["months", "inactivity"],
+                    expiry_months__isnull=False,
+                    expiry_months__range=(1, 1200),
+                )
+                | (~Q(expiry_policy__in=["months", "inactivity"]) & Q(expiry_months__isnull=True)),
+                name="expiry_months_where_the_policy_counts_them",
+            ),
+            models.CheckConstraint(
+                condition=Q(expiry_policy="year_end", expiry_years__isnull=False, expiry_years__range=(0, 100))
+                | (~Q(expiry_policy="year_end") & Q(expiry_years__isnull=True)),
+                name="expiry_years_where_the_policy_counts_them",
+            ),
+            models.CheckConstraint(
+                condition=Q(expiry_policy="by_tier", expiry_by_tier__isnull=False)
+                | (~Q(expiry_policy="by_tier") & Q(expiry_by_tier__isnull=True)),
+                name="expiry_by_tier_where_the_policy_asks_it",
+            ),
+            models.CheckConstraint(
+                condition=Q(expiry_policy="inactivity") | Q(inactivity_from__isnull=True),
+                name="inactivity_from_where_the_policy_asks_it",
             ),
             models.CheckConstraint(condition=Q(shortfall__in=["owe", "write_off", "refuse"]), name="shortfall_known"),
         ]

@@ -73,10 +73,11 @@ class Me(MemberView):
 
 
 class ExpiringOut(serializers.Serializer):
-    """Points whose last usable day is `on`."""
+    """Points whose last usable day is `on`; `ifInactive`: only if the member does nothing until then."""
 
     on = serializers.DateField()
     points = serializers.IntegerField()
+    ifInactive = serializers.BooleanField()  # noqa: N815
 
 
 class BalanceOut(serializers.Serializer):
@@ -125,7 +126,9 @@ def _purse(currency: PointCurrency, purse: purses.Purse) -> dict[str, Any]:
         "held": purse.balance.held,
         "owed": purse.balance.owed,
         "worth": None if worth is None else {"amount": f"{Decimal(worth) / 100:.2f}", "currency": purse.money},
-        "expiring": [{"on": day, "points": points} for day, points in purse.expiring.items()],
+        "expiring": [
+            {"on": lapse.on, "points": lapse.points, "ifInactive": lapse.if_inactive} for lapse in purse.lapses
+        ],
     }
 
 

@@ -2,13 +2,12 @@
 
 import dataclasses
 import datetime
+import itertools
 
-from foundation.periods import add_months
 from members.models import Member
-from points import summaries
+from points import forecasting, summaries
+from points.forecasting import Lapse
 from points.models import PointCurrency
-
-CALENDAR_MONTHS = 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,27 +17,38 @@ class Purse:
     balance: summaries.Balance
     worth_minor: int | None
     money: str
-    expiring: dict[datetime.date, int]
+    lapses: list[Lapse]
 
     @property
-    def next_lapse(self) -> tuple[datetime.date, int] | None:
-        """Return the first date after which something lapses, and how much; None if nothing does in the months shown."""
-        return next(iter(self.expiring.items()), None)
+    def next_lapse(self) -> Lapse | None:
+        """Return what lapses first; None if nothing does in the months shown."""
+        return next(iter(self.lapses), None)
 
     @property
     def most(self) -> int:
         """Return the most that lapses on one date, to draw the others beside."""
-        return max(self.expiring.values(), default=0)
+        return max((lapse.points for lapse in self.lapses), default=0)
+
+    @property
+    def lapsing(self) -> int:
+        """Return what lapses in the months shown if nothing more is spent or done."""
+        return sum(lapse.points for lapse in self.lapses)
+
+    @property
+    def months(self) -> list[tuple[datetime.date, int, list[Lapse]]]:
+        """Return the months in which something lapses: first day, how much, and what when."""
+        grouped = itertools.groupby(self.lapses, key=lambda lapse: lapse.on.replace(day=1))
+        months = [(first, list(lapses)) for first, lapses in grouped]
+        return [(first, sum(lapse.points for lapse in lapses), lapses) for first, lapses in months]
 
 
 def read(member: Member, currency: PointCurrency, *, today: datetime.date, money: str) -> Purse:
     """Return the member's points of a currency on `today`, and what lapses within a year; `money` is the bank's currency."""
     balances = summaries.balances(member_ids=[member.pk], today=today)
     balance = balances.get((member.pk, currency.pk), summaries.Balance())
-    until = add_months(today, CALENDAR_MONTHS)
     return Purse(
         balance=balance,
         worth_minor=None if currency.worth_minor is None else int(balance.available * currency.worth_minor),
         money=money,
-        expiring=summaries.expiring(member_id=member.pk, currency_id=currency.pk, first=today, last=until),
+        lapses=forecasting.of_member(member_id=member.pk, currency=currency, today=today),
     )

@@ -10,6 +10,7 @@ urlpatterns = [
     path("points", views.points, name="points"),
     path("points/<str:code>", views.points, name="points"),
     path("points/<str:code>/<int:number>", views.entry, name="entry"),
+    path("points/<str:code>/expiring", views.expiring, name="expiring"),
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
 ]

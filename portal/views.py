@@ -17,6 +17,7 @@ from foundation.jobs import fencing
 from foundation.jobs.models import Bank
 from members import sealing
 from members.models import Member
+from points.expiring import describe as describe_expiry
 from points.ledger import NEVER
 from points.models import Allocation, Entry, Lot, PointCurrency
 from portal import history, purses, telling
@@ -85,8 +86,18 @@ def points(request: HttpRequest, *, member: Member, code: str = "") -> HttpRespo
         return render(request, "portal/lines.html", shown)
     others = PointCurrency.objects.filter(kind=PointCurrency.Kind.REWARD).exclude(pk=currency.pk).order_by("id")
     purse = purses.read(member, currency, today=today, money=Bank.objects.get().currency)
-    shown |= {"purse": purse, "others": others, "is_open": "expiring" in request.GET}
+    shown |= {"purse": purse, "others": others}
     return render(request, "portal/points.html", shown | {"spendable": currency.kind == PointCurrency.Kind.REWARD})
+
+
+@member_page
+def expiring(request: HttpRequest, *, member: Member, code: str) -> HttpResponse:
+    """Show what lapses of one currency in the next 12 months, month by month and date by date, and by what rule."""
+    currency = _currency(code)
+    today = day_of(request.user)
+    purse = purses.read(member, currency, today=today, money=Bank.objects.get().currency)
+    shown = {"door": "points", "currency": currency, "purse": purse, "today": today}
+    return render(request, "portal/expiring.html", shown | {"rule": describe_expiry(currency)})
 
 
 @member_page

@@ -11,6 +11,7 @@ from django.db.models import Model
 from activity import recording
 from activity.reports import ActivityReport, SnapshotReport
 from books.models import ChunkTotal, DailyBalance, DailyStock, DailyTotal, JournalLine
+from campaigns.models import CapUse
 from foundation import transactions
 from foundation.access.models import Branch
 from foundation.actors import Actor
@@ -25,11 +26,12 @@ ACTOR = Actor.job("test")
 
 
 def open_bank(*, first_business_date: datetime.date, members: int, days: int) -> None:
-    """Configure the bank and let `members` members do a thing on every second of `days` days around its first date.
+    """Configure the bank, with caps, and let `members` members do a thing on every second of `days` days around its first date.
 
     Half of the days lie before the first business date. 37 amounts in turn, so that neighbours differ.
     """
     document = tomllib.loads(BERKA_BANK.read_text(), parse_float=Decimal)
+    document["earning_rules"][0] |= {"cap_per_day": 20, "cap_per_month": 40, "first_time_bonus": 7}
     at = datetime.datetime.combine(first_business_date, datetime.time(4), datetime.UTC)
     transactions.commit(configure, document=document, at=at, actor=ACTOR, first_business_date=first_business_date)
     branch = Branch.objects.get()
@@ -96,6 +98,7 @@ def figures() -> dict[str, list[tuple[Any, ...]]]:
         "entries": rows(Entry, *entry),
         "lots": rows(Lot, "member_id", "currency_id", "expires_on", "number", "points", "remaining", "expired"),
         "allocations": rows(Allocation, "member_id", "currency_id", "debit_number", "lot_number", "points"),
+        "caps": rows(CapUse, "member_id", "rule_id", "currency_id", "period", "starts_on", "points"),
         "totals": rows(RunningTotal, "member_id", "series_id", "day", "level", "total"),
         "decisions": rows(Decision, "member_id", "programme__code", "as_of", "to_tier__code", "outcome"),
         "standings": rows(Standing, "member_id", "programme__code", "tier__code", "since"),

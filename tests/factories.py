@@ -110,7 +110,7 @@ class AccountFactory(DjangoModelFactory):
 
 
 class PointCurrencyFactory(DjangoModelFactory):
-    """Reward points that lapse at the end of the 12th month; `growth=True` makes growth points."""
+    """Reward points that lapse at the end of the 12th month, or never without months; `growth=True` makes growth points."""
 
     class Meta:
         model = PointCurrency
@@ -123,6 +123,7 @@ class PointCurrencyFactory(DjangoModelFactory):
     kind = "reward"
     names = names("Points", "积分")
     expiry_months = 12
+    expiry_policy = factory.LazyAttribute(lambda currency: "months" if currency.expiry_months else "never")
 
 
 class ProgrammeFactory(DjangoModelFactory):

@@ -42,6 +42,17 @@ def _stood(programme: Programme, decision: Decision | None) -> Stood:
     )
 
 
+def main_tier_code(member_id: int, day: datetime.date) -> str | None:
+    """Return the code of the member's tier in the main programme as of the end of `day`; None without a main programme."""
+    stood = next(iter(at(member_id=member_id, day=day)), None)
+    return stood.tier.code if stood and stood.programme.is_main else None
+
+
+def main_tier_names() -> dict[str, str]:
+    """Return the names of the main programme's tiers by their codes, from standard up, in the reader's language."""
+    return {tier.code: str(tier) for tier in Tier.objects.filter(programme__is_main=True).order_by("rank")}
+
+
 def pyramid(*, programme: Programme, as_of: datetime.date) -> dict[str, int]:
     """Return how many members stood at each tier of the programme at the end of `as_of`, by tier code from standard up.
 

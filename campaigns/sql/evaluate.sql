@@ -1,9 +1,10 @@
--- Takes activities (one of the two queries beside this file, put in below) and writes what they earn into the temp table
--- `posting`: a row for each rule that takes an activity and each currency in which that rule gives at least one point.
+-- Takes activities (one of the two queries beside this file, put in by taken.sql) and writes what they earn into the temp table
+-- `posting`: a row for each rule that takes an activity and each currency in which that rule gives at least one point. Then gives
+-- whether any rule caps a day or month, and whether any gives a first-time bonus: what cap.sql and first_time.sql are for.
 --
 -- Points = floor(rate × units × multiplier), units being the amount in units of money or 1, once and exactly (amounts are
--- multiplied by 0.01, never divided: numeric division rounds); then the cap. Rule version, rule book and its terms are those
--- in force on the day the activity occurred; the standing is that of the day before (domain.md §3, §4).
+-- multiplied by 0.01, never divided: numeric division rounds); then the cap per activity. Rule version, rule book and its terms
+-- are those in force on the day the activity occurred; the standing is that of the day before (domain.md §3, §4).
 --
 -- One stream of activities meets small configuration and, by the index of tiers_decision on (member, programme, as_of), the
 -- last decision; no step joins two streams of unknown size, so that no estimate of theirs can go wrong.
@@ -34,14 +35,10 @@ terms AS MATERIALIZED (
     JOIN tiers_tierterms e ON e.rule_book_id = b.id AND e.tier_id = t.id
 )
 SELECT
-    row_number() OVER (ORDER BY a.member_id, a.occurred_at, a.source_id, a.external_id, v.rule_id, currency.id),
+    row_number() OVER (ORDER BY a.member_id, a.occurred_at, a.external_id, a.source_id, v.rule_id, currency.id),
     a.member_id, currency.id, earning_key(cause.cause, v.rule_id, currency.id), %(earn)s, least(earned.points, cap.points),
     a.occurred_on,
-    CASE
-        WHEN currency.kind = 'growth' THEN NULL
-        WHEN currency.expiry_months IS NULL THEN DATE '9999-12-31'
-        ELSE (date_trunc('month', a.occurred_on::timestamp) + make_interval(months => currency.expiry_months + 1))::date - 1
-    END,
+    points_expires_on(currency.*, CASE currency.expiry_policy WHEN 'by_tier' THEN {tier} END, a.occurred_on),
     CASE WHEN currency.kind = 'reward' THEN a.occurred_on + v.pending_days END,
     cause.cause, v.id,
     jsonb_strip_nulls(jsonb_build_object(
@@ -54,21 +51,7 @@ SELECT
         'uncapped', CASE WHEN earned.points > cap.points THEN earned.points END,
         'cap', CASE WHEN earned.points > cap.points THEN cap.points END
     ))
-FROM (
-    {activities}
-) a
-JOIN activity_source s ON s.id = a.source_id
-JOIN version v ON v.in_force_from <= a.occurred_on AND a.occurred_on < v.replaced_on
-    AND v.direction IN ('', a.direction)
-    AND (v.kinds_in = '{}' OR a.kind = ANY (v.kinds_in)) AND a.kind <> ALL (v.kinds_out)
-    AND (v.purposes_in = '{}' OR a.purpose = ANY (v.purposes_in)) AND a.purpose <> ALL (v.purposes_out)
-    AND (v.products_in = '{}' OR a.product = ANY (v.products_in)) AND a.product <> ALL (v.products_out)
-    AND (v.channels_in = '{}' OR a.channel = ANY (v.channels_in)) AND a.channel <> ALL (v.channels_out)
-    AND (v.merchant_categories_in = '{}' OR a.merchant_category = ANY (v.merchant_categories_in))
-    AND a.merchant_category <> ALL (v.merchant_categories_out)
-    AND coalesce(a.amount_minor, 0) >= v.minimum_amount_minor
-    -- Amounts are compared and multiplied in the bank's own currency only.
-    AND (a.currency = (SELECT currency FROM jobs_bank) OR (v.per = 'activity' AND v.minimum_amount_minor = 0))
+{taken}
 LEFT JOIN LATERAL (
     SELECT coalesce(t.multiplier, 1) AS multiplier, t.programme, t.tier
     FROM multiplying p
@@ -94,4 +77,6 @@ CROSS JOIN LATERAL (
 -- The ledger takes no entry of more than 10^12 points.
 CROSS JOIN LATERAL (SELECT coalesce(v.cap_per_activity, 1000000000000) AS points) cap
 CROSS JOIN LATERAL (SELECT concat_ws('/', 'activity', s.code, a.external_id) AS cause) cause
-WHERE earned.points >= 1
+WHERE earned.points >= 1;
+SELECT coalesce(bool_or(cap_per_day IS NOT NULL OR cap_per_month IS NOT NULL), false), coalesce(bool_or(first_time_bonus IS NOT NULL), false)
+FROM campaigns_earningruleversion

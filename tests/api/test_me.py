@@ -103,7 +103,7 @@ def test_the_balance_says_what_lapses_when_and_what_it_is_worth(me):
 
     assert (purse["available"], purse["pending"], purse["owed"]) == (333, 0, 0)
     assert purse["worth"] == {"amount": "4.99", "currency": "CNY"}
-    assert purse["expiring"] == [{"on": "2027-03-31", "points": 333}]
+    assert purse["expiring"] == [{"on": "2027-03-31", "points": 333, "ifInactive": False}]
 
 
 def test_before_the_first_close_there_is_no_tier_to_tell(me):

@@ -37,6 +37,7 @@ TRAILS = {
     "points.ledger.post": ENTRIES,
     "points.ledger.post_staged": ENTRIES,
     "points.lapsing.lapse": ENTRIES,
+    "points.lapsing.lapse_inactive": ENTRIES,
     "points.releasing.release": DERIVED,
     "points.holding.hold": HOLDS,
     "points.holding.capture": ENTRIES,

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, expect
 from books.models import DailyBalance
 from members.models import Member
 from membership_site.seeding import secret_of
+from points.models import PointCurrency
 from tests.browser.visiting import open_page, sign_in, violations
 from tests.factories import StaffFactory
 from tiers.models import RuleBook
@@ -35,7 +36,8 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
     member, book = Member.objects.order_by("number")[1], RuleBook.objects.earliest("id")
     tabs = [f"/console/members/member/{member.pk}/?tab={tab}" for tab in ("tier", "points", "timeline", "accounts")]
     day = f"/console/books/days/{DailyBalance.objects.latest('business_date').business_date}/"
-    kinds = ("/console/", "/console/members/member/", *tabs, f"/console/tiers/rulebook/{book.pk}/", day)
+    currency = f"/console/points/pointcurrency/{PointCurrency.objects.get(code='reward').pk}/"
+    kinds = ("/console/", "/console/members/member/", *tabs, f"/console/tiers/rulebook/{book.pk}/", currency, day)
     found, too_wide = {}, {}
     # Every page once at the desk's width; on the phone and in the other languages those that differ in kind.
     for language, width, paths in (

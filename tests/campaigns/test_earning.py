@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from campaigns.describing import example_of
 from campaigns.models import EarningRuleVersion
 from points.models import Entry, Lot
 from tests.campaigns.night import close_on, earn_all, points_of
@@ -48,7 +49,8 @@ def growth():
     return PointCurrencyFactory(growth=True)
 
 
-# E07: exact decimals, rounded down once, at the end. Binary floats, or rounding on the way, would miss some of these.
+# E07: exact decimals, rounded down once, at the end, in the database and in Python alike. Binary floats, or rounding on the way,
+# would miss some of these.
 @pytest.mark.parametrize(
     ("amount_minor", "rate", "multiplier", "points"),
     [
@@ -67,17 +69,19 @@ def growth():
         (123_456_789_012_34, "0.000001", "1.5", [185_185]),
         (999_999_999_999_99, "0.999999", "1", [999_998_999_999]),
         (10**14, "1000", "3", [10**12]),
+        (99_999_999_999_999, "0.500001", "1.001", [500_501_000_999]),
     ],
 )
 def test_points_are_rounded_down_once(wang, amount_minor, rate, multiplier, points):
     other = ProgrammeFactory(code="other", is_main=False)
     RuleBookFactory(programme=other, multipliers={"standard": Decimal(multiplier)})
-    EarningRuleVersionFactory(reward_rate=Decimal(rate), programmes=[other])
+    version = EarningRuleVersionFactory(reward_rate=Decimal(rate), programmes=[other])
     ActivityFactory(member=wang, amount_minor=amount_minor)
 
     earn_all()
 
     assert points_of(wang) == points
+    assert example_of(version, amount_minor=amount_minor, multiplier=Decimal(multiplier)) == {"points": sum(points)}
 
 
 def test_a_hundred_thousand_thirds_are_truncated_one_by_one(wang):

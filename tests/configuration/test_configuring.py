@@ -235,3 +235,92 @@ def test_a_fault_is_named_by_its_path(change, complaint):
         take(tomllib.loads(change, parse_float=Decimal))
 
     assert complaint in refusal.value.complaints
+
+
+def with_currency(**keys: object) -> dict:
+    """Return the demo's document with another reward currency of these keys."""
+    content = document(DEMO)
+    content["currencies"].append({"code": "miles", "kind": "reward", "names": content["currencies"][0]["names"]} | keys)
+    return content
+
+
+TIERS = ("standard", "silver", "gold", "platinum", "diamond")
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept"),
+    [
+        ({}, ("never", None, None, None)),
+        ({"expiry": "never"}, ("never", None, None, None)),
+        ({"expiry_months": 6}, ("months", 6, None, None)),
+        ({"expiry": "months", "expiry_months": 6}, ("months", 6, None, None)),
+        ({"expiry": "year_end", "expiry_years": 0}, ("year_end", None, 0, None)),
+        ({"expiry": "inactivity", "expiry_months": 18}, ("inactivity", 18, None, None)),
+        (
+            {"expiry": "by_tier", "expiry_by_tier": dict.fromkeys(TIERS, 12) | {"diamond": "never"}},
+            ("by_tier", None, None, dict.fromkeys(TIERS, 12) | {"diamond": None}),
+        ),
+    ],
+)
+def test_a_currency_is_configured_with_its_expiry_policy(keys, kept):
+    take(with_currency(**keys))
+
+    [policy] = PointCurrency.objects.filter(code="miles").values_list(
+        "expiry_policy", "expiry_months", "expiry_years", "expiry_by_tier"
+    )
+    assert policy == kept
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ({"expiry": "someday"}, "expiry: is wrong: one of by_tier, inactivity, months, never, year_end"),
+        ({"expiry": "months"}, "expiry_months: is missing: what months goes by"),
+        ({"expiry": "inactivity"}, "expiry_months: is missing: what inactivity goes by"),
+        ({"expiry": "year_end", "expiry_months": 12}, "expiry_months: is nothing that year_end goes by"),
+        ({"expiry": "year_end"}, "expiry_years: is missing: what year_end goes by"),
+        ({"expiry": "never", "expiry_years": 1}, "expiry_years: is nothing that never goes by"),
+        ({"expiry_months": 0}, "expiry_months: is wrong: a whole number from 1 to 1200"),
+        ({"expiry": "by_tier"}, "expiry_by_tier: is missing: what by_tier goes by"),
+        (
+            {"expiry": "by_tier", "expiry_by_tier": {"gold": 12}},
+            "expiry_by_tier: is wrong: each tier of the main programme (diamond, gold, platinum, silver, standard), no other",
+        ),
+        (
+            {"expiry": "by_tier", "expiry_by_tier": dict.fromkeys(TIERS, 12) | {"gold": 0}},
+            "expiry_by_tier.gold: is wrong: a whole number from 1 to 1200",
+        ),
+    ],
+)
+def test_an_expiry_policy_without_or_beside_what_it_goes_by_is_refused(keys, complaint):
+    with pytest.raises(InvalidConfiguration) as refusal:
+        take(with_currency(**keys))
+
+    assert f"currencies[2].{complaint}" in refusal.value.complaints
+    assert not PointCurrency.objects.exists()
+
+
+def test_a_rule_is_configured_with_its_caps_and_its_bonus():
+    content = document(DEMO)
+    content["earning_rules"][0] |= {"cap_per_day": 100, "cap_per_month": 1000, "first_time_bonus": 200}
+
+    take(content)
+
+    version = EarningRuleVersion.objects.get(rule__code="card-spend")
+    assert (version.cap_per_day, version.cap_per_month, version.first_time_bonus) == (100, 1000, 200)
+
+
+def test_caps_and_bonuses_that_can_not_be_are_refused():
+    content = document(DEMO)
+    content["earning_rules"][0] |= {"cap_per_day": 0, "cap_per_month": "many"}
+    content["earning_rules"][4]["first_time_bonus"] = 5
+
+    with pytest.raises(InvalidConfiguration) as refusal:
+        take(content)
+
+    assert sorted(refusal.value.complaints) == [
+        "earning_rules[0].cap_per_day: is wrong: a whole number from 1 to 1000000000000",
+        "earning_rules[0].cap_per_month: is wrong: a whole number from 1 to 1000000000000",
+        "earning_rules[4].first_time_bonus: is given in reward points: reward_currency is missing",
+    ]
+    assert not EarningRule.objects.exists()

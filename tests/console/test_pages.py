@@ -17,7 +17,7 @@ from foundation.web.browsing import BrowseAdmin
 from points import ledger
 from points.models import Kind, PointCurrency
 from tests.console.conftest import House, posted
-from tests.factories import AccountFactory, MemberFactory
+from tests.factories import AccountFactory, MemberFactory, PointCurrencyFactory
 
 EVERYBODY = {Role.TELLER, Role.PROGRAMME_MANAGER, Role.COMPLIANCE, Role.FINANCE, Role.IT}
 STAFF = EVERYBODY - {Role.IT}
@@ -210,7 +210,7 @@ def test_nobody_reads_a_page_without_its_permission_by_its_address(house: House,
     assert statuses == ({"member": 200, "search": 302} if may else {"member": 403, "search": 403})
 
 
-def post_entries(house: House, count: int) -> None:
+def post_entries(house: House, count: int, *, expires_on: datetime.date | None = datetime.date(2027, 3, 31)) -> None:
     """Let the near member earn `count` times by the ledger's one door."""
     currency = PointCurrency.objects.get(code="points")
     day = datetime.date(2026, 3, 1)
@@ -218,9 +218,33 @@ def post_entries(house: House, count: int) -> None:
         [
             ledger.Posting(
                 member_id=house.near.pk, currency_id=currency.pk, key=uuid.uuid4(), kind=Kind.EARN, points=1, occurred_on=day,
-                expires_on=datetime.date(2027, 3, 31), cause="test",
+                expires_on=expires_on, cause="test",
             )
             for _number in range(count)
         ],
         actor=None,
     )  # fmt: skip
+
+
+def test_a_point_currency_s_page_says_what_lapses_when(house: House, client: Client) -> None:
+    client.force_login(posted(Role.PROGRAMME_MANAGER, house.head_office))
+    currency = PointCurrency.objects.get(code="points")
+    path = f"/console/points/pointcurrency/{currency.pk}/"
+    none = queries_of(client, path)
+    post_entries(house, 40, expires_on=None)
+
+    page = client.get(path).content.decode()
+
+    assert "Unused points lapse at the end of the month 12 months after the activity." in page
+    assert "without a last day" in page.partition('<td class="number">40</td><td class="number">40</td>')[0]
+    assert queries_of(client, path) == none <= 12
+
+
+def test_growth_points_have_no_forecast(house: House, client: Client) -> None:
+    client.force_login(posted(Role.PROGRAMME_MANAGER, house.head_office))
+    growth = PointCurrencyFactory(growth=True)
+
+    page = client.get(f"/console/points/pointcurrency/{growth.pk}/").content.decode()
+
+    assert "Growth points never lapse." in page
+    assert "What lapses when" not in page

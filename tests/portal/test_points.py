@@ -6,9 +6,20 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from foundation.actors import Actor
+from foundation.jobs.models import BusinessDate
+from foundation.periods import add_months
 from members.models import Member
+from points import lapsing
 from points.models import Kind
-from tests.factories import EarningRuleVersionFactory, MemberFactory, PointCurrencyFactory, RuleBookFactory, UserFactory
+from tests.factories import (
+    ActivityFactory,
+    EarningRuleVersionFactory,
+    MemberFactory,
+    PointCurrencyFactory,
+    RuleBookFactory,
+    UserFactory,
+)
 
 Page = Callable[[str], str]
 DAY = datetime.timedelta(days=1)
@@ -86,10 +97,47 @@ def test_the_calendar_lists_every_date_on_which_points_lapse(page: Page, post: C
     post(55, expires_on=today + 300 * DAY)
     post(99, expires_on=today + 500 * DAY)
 
-    home, calendar = page("/"), page("/points?expiring").partition('class="calendar"')[2].partition("</ol>")[0]
+    home, points, calendar = page("/"), page("/points"), page("/points/points/expiring")
 
     assert "400 points lapse after" in home
+    assert ('href="/points/points/expiring"' in home, 'href="/points/points/expiring"' in points) == (True, True)
+    assert '<span class="figure">455</span>' in calendar
     assert (">400<" in calendar, ">55<" in calendar, ">99<" in calendar) == (True, True, False)
+    assert "Unused points lapse at the end of the month 12 months after the activity." in calendar
+
+
+def test_the_calendar_says_what_lapses_only_if_the_member_does_nothing(
+    page: Page, post: Callable, mei: Member, today: datetime.date
+) -> None:
+    currency = PointCurrencyFactory(expiry_policy="inactivity", expiry_months=3)
+    post(70, occurred_on=add_months(today, -2), expires_on=None)
+    ActivityFactory(member=mei, occurred_on=today - DAY, booked_on=today)
+
+    calendar, home = page(f"/points/{currency.code}/expiring"), page("/")
+
+    last = add_months(today - DAY, 3)
+    assert f'datetime="{last}"' in calendar
+    assert "Only if you do nothing until then." in calendar and "Only if you do nothing until then." in home
+    assert "Unused points lapse after 3 months without any activity of the member." in calendar
+
+
+def test_without_anything_to_lapse_the_calendar_says_so(page: Page) -> None:
+    PointCurrencyFactory()
+
+    assert "Nothing lapses in the next 12 months." in page("/points/points/expiring")
+
+
+def test_what_inactivity_took_says_so(page: Page, post: Callable, mei: Member) -> None:
+    PointCurrencyFactory(expiry_policy="inactivity", expiry_months=1)
+    post(90, occurred_on=datetime.date(2026, 1, 9), expires_on=None)
+    day = BusinessDate.objects.get().date
+    BusinessDate.objects.update(status="closing")
+    BusinessDate.objects.create(date=day + DAY)
+    lapsing.lapse_inactive(as_of=day, first_member=mei.pk, last_member=mei.pk, actor=Actor.job("test"))
+
+    text = page("/points/points/2")
+
+    assert "earned on 9 January 2026, and for 1 month nothing had happened on your accounts." in text
 
 
 def test_the_history_goes_on_where_a_page_ended_without_a_gap(page: Page, post: Callable, today: datetime.date) -> None:
@@ -153,7 +201,7 @@ def test_a_mangled_place_begins_anew(page: Page, post: Callable, after: str) -> 
 @pytest.mark.parametrize(("language", "word"), [("zh-CN", "2026年"), ("zh-HK", "2026年"), ("en", "2026")])
 def test_pages_render_in_each_language(client: Client, page: Page, post: Callable, language: str, word: str) -> None:
     answer = post(1_234, occurred_on=datetime.date(2026, 1, 9))
-    for address in ("/", "/points", "/points?expiring", f"/points/points/{answer.number}", "/tier", "/me"):
+    for address in ("/", "/points", "/points/points/expiring", f"/points/points/{answer.number}", "/tier", "/me"):
         assert client.get(address, headers={"accept-language": language}).status_code == 200
 
     text = client.get("/points", headers={"accept-language": language}).content.decode()
