@@ -60,7 +60,7 @@ BEGIN
                        AND l.expires_on > p_closed AND l.expires_on < p_until AND l.expires_on < i.good_from AND l.remaining > 0
     WINDOW lots AS (PARTITION BY l.member_id, l.currency_id ORDER BY l.expires_on, l.number ROWS UNBOUNDED PRECEDING)),
   lots AS (
-    UPDATE points_lot l SET expired = l.remaining, remaining = 0 FROM gone g
+    UPDATE points_lot l SET expired = l.expired + l.remaining, remaining = 0 FROM gone g
      WHERE l.expires_on > p_closed AND l.expires_on < p_until AND l.tableoid = g.part AND l.ctid = g.place),
   balances AS (
     UPDATE points_purse b
