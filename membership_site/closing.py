@@ -11,6 +11,7 @@ from django.db import connection
 from campaigns import earning
 from foundation import transactions
 from foundation.actors import Actor
+from foundation.approvals import expiring
 from foundation.jobs import beating, clock, closing, driving, running
 from foundation.jobs.closing import Tell
 from foundation.jobs.models import JobRun
@@ -135,6 +136,7 @@ def ring(*, send: Callable[[], None]) -> None:
     A late, doubled or missed ring changes nothing: what is due stands in the tables.
     """
     transactions.commit(beating.beat, at=clock.now())
+    transactions.commit(expiring.expire, actor=Actor.job("ring"), at=clock.now())
     if closing.due(today=clock.today()) and not driving.holder(job=NIGHT):
         send()
 

@@ -86,8 +86,10 @@ class Login:
 
 LOGINS = (
     Login(username="teller", role=Role.TELLER, branch_code="101"),
+    Login(username="supervisor", role=Role.BRANCH_MANAGER, branch_code="101"),
     Login(username="manager", role=Role.PROGRAMME_MANAGER, branch_code="000"),
     Login(username="compliance", role=Role.COMPLIANCE, branch_code="000"),
+    Login(username="finance", role=Role.FINANCE, branch_code="000"),
     Login(username="ops", role=Role.IT, branch_code="000"),
     Login(username="member1", percentile=0.5),
     Login(username="member2", percentile=0.93),

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "points",
     "activity",
     "members",
+    "foundation.approvals",
     "foundation.audit",
     "foundation.jobs",
     "foundation.access",

@@ -5,12 +5,13 @@ import inspect
 
 from tests.architecture.test_house import ROOT, SOURCES
 
-AUDIT, FACTS, ENTRIES, DECISIONS, SEALS, DERIVED = (
+AUDIT, FACTS, ENTRIES, DECISIONS, SEALS, REQUESTS, DERIVED = (
     "audit",
     "facts",
     "entries",
     "decisions",
     "seals",
+    "requests, audited by the verb that makes them",
     "derived from facts, rebuilt at will",
 )
 
@@ -20,6 +21,13 @@ TRAILS = {
     "foundation.access.posting.employ": AUDIT,
     "foundation.access.posting.post": AUDIT,
     "foundation.access.posting.end": AUDIT,
+    "foundation.approvals.requesting.request": AUDIT,
+    "foundation.approvals.requesting.again": AUDIT,
+    "foundation.approvals.requesting.withdraw": AUDIT,
+    "foundation.approvals.deciding.approve": AUDIT,
+    "foundation.approvals.deciding.reject": AUDIT,
+    "foundation.approvals.deciding.set_aside": AUDIT,
+    "foundation.approvals.expiring.expire": AUDIT,
     "membership_site.configuring.configure": AUDIT,
     "members.enrolling.enrol": AUDIT,
     "members.enrolling.open_accounts": FACTS,
@@ -35,6 +43,10 @@ TRAILS = {
     "campaigns.earning.take": ENTRIES,
     "points.ledger.post": ENTRIES,
     "points.ledger.post_staged": ENTRIES,
+    "points.adjusting.adjust": ENTRIES,
+    "points.correcting.ask_by_hand": REQUESTS,
+    "points.correcting.ask_by_file": REQUESTS,
+    "points.uploading.ask": REQUESTS,
     "points.lapsing.lapse": ENTRIES,
     "points.releasing.release": DERIVED,
     "points.sealing.digest": SEALS,
