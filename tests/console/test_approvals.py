@@ -356,6 +356,17 @@ def test_an_entry_of_a_correction_leads_to_its_approval(real: Cast) -> None:
     assert "goodwill" in shown
 
 
+def test_operations_see_what_waits(cast: Cast) -> None:
+    before = Client().get("/metrics").content.decode()
+    made = asked_for(cast)
+    after = Client().get("/metrics").content.decode()
+
+    assert 'loyalty_approvals_pending{kind="points.adjust"} 0.0' in before
+    assert 'loyalty_approvals_pending{kind="points.adjust"} 1.0' in after
+    [oldest] = [line for line in after.splitlines() if line.startswith("loyalty_approvals_oldest_timestamp_seconds{")]
+    assert float(oldest.split()[-1]) == pytest.approx(made.requested_at.timestamp())
+
+
 def test_the_ring_expires_what_nobody_decided(real: Cast) -> None:
     made = transactions.commit(ask, cast=real, at=NOW - datetime.timedelta(days=20))
 
