@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import formats, timezone
+from django.utils.html import format_html
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
@@ -93,7 +94,8 @@ class RequestAdmin(BrowseAdmin):
 
     @admin.display(description=_("status"))
     def status_pill(self, made: Request) -> str:
-        return browsing.status_pill(made)
+        own = browsing.pill("status-failed", _("credits the requester himself")) if made.own_account else ""
+        return format_html("{} {}", browsing.status_pill(made), own)
 
     def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
         verbs = [

@@ -18,6 +18,7 @@ from foundation.access.models import Role, User
 from foundation.approvals.models import Decision, Request
 from foundation.sheets import MOST_BYTES
 from foundation.web.uploading import ROOM
+from members.models import Member
 from membership_site import closing
 from points import ledger
 from points.models import CorrectionFile, Entry, Kind
@@ -177,6 +178,18 @@ def test_above_the_limit_the_page_says_so_and_offers_no_approval(cast: Cast) -> 
     assert "/approve/" in finance
     assert f"/console/members/member/{cast.wang.pk}/" not in finance  # he reads no single member
     assert ("王*" in manager, "王*" in finance) == (True, False)
+
+
+def test_who_credits_himself_is_flagged_in_the_list_and_on_the_page(cast: Cast) -> None:
+    """F09."""
+    plain = asked_for(cast, member=MemberFactory(branch=cast.lujiazui))
+    Member.objects.filter(pk=cast.wang.pk).update(user=cast.lin)
+    own, checker = asked_for(cast), signed_in(cast.mo)
+
+    shown = [checker.get(page(made)).content.decode() for made in (plain, own)]
+
+    assert ["credits the requester himself" in text for text in shown] == [False, True]
+    assert checker.get(LIST).content.decode().count("credits the requester himself") == 1
 
 
 def test_what_waits_stands_first_and_in_the_menu_and_on_the_home(cast: Cast) -> None:
