@@ -15,7 +15,7 @@ from foundation.jobs.models import BusinessDate
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Choice, choose, tier_pills
 from members.models import Member
-from membership_site import member_page
+from membership_site import corrections, member_page
 from tiers.models import Programme, Standing, Tier
 
 
@@ -106,4 +106,5 @@ class MemberAdmin(BrowseAdmin):
             raise PermissionDenied
         member = self.found(request, object_id)
         context = member_page.page(request, member=member, as_of=day_of(request.user))
+        context["may_correct"] = corrections.may_correct(request, member)
         return self.admin_site.page(request, "admin/member.html", **context)

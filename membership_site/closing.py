@@ -13,6 +13,7 @@ from books import totalling
 from campaigns import earning
 from foundation import transactions
 from foundation.actors import Actor
+from foundation.approvals import expiring
 from foundation.jobs import beating, clock, closing, driving, running
 from foundation.jobs.closing import Tell
 from foundation.jobs.models import JobRun
@@ -153,6 +154,7 @@ def ring(*, send: Callable[[], None]) -> None:
     transactions.commit(beating.beat, at=clock.now())
     while transactions.commit(holding.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
         pass
+    transactions.commit(expiring.expire, actor=RING, at=clock.now())
     if closing.due(today=clock.today()) and not driving.holder(job=NIGHT):
         send()
 

@@ -14,14 +14,23 @@ from django.views.generic import RedirectView
 
 from books import views as books
 from foundation.access import visibility
-from foundation.access.signing_in import day_of
+from foundation.access.signing_in import day_of, moment_of
+from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
+from membership_site import corrections
 from membership_site.home import home
 from membership_site.searching import search
 
+INBOX = "admin:approvals_request_changelist"
 # Group, then (permission, address, label, icon): a door is shown to whom it opens.
 MENU = [
-    (_("Today"), [("", "admin:index", _("Home"), "home")]),
+    (
+        _("Today"),
+        [
+            ("", "admin:index", _("Home"), "home"),
+            ("approvals.view_request", INBOX, _("Approvals"), "approve"),
+        ],
+    ),
     (
         _("People"),
         [
@@ -88,6 +97,7 @@ class ConsoleSite(AdminSite):
             path("logout/", RedirectView.as_view(pattern_name="account_logout"), name="logout"),
             path("search/", self.admin_view(search), name="search"),
             *books.urls(self.admin_view),
+            *corrections.addresses(self.admin_view),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.
             *(url for url in super().get_urls() if hasattr(url, "url_patterns")),
         ]
@@ -115,16 +125,17 @@ class ConsoleSite(AdminSite):
 
 
 def menu(request: HttpRequest) -> list[tuple[Any, list[dict[str, Any]]]]:
-    """Return the groups of doors open to the user, the one he stands in marked."""
-    groups = []
+    """Return the groups of doors open to the user, the one he stands in marked, the inbox with what waits for him."""
+    groups, user = [], request.user
     for title, doors in MENU:
         items = []
         for permission, name, label, icon in doors:
-            if permission and not request.user.has_perm(permission):
+            if permission and not user.has_perm(permission):
                 continue
             url = reverse(name)
             current = request.path == url or (name != "admin:index" and request.path.startswith(url))
-            items.append({"url": url, "label": label, "icon": icon, "current": current})
+            count = waiting.count_for(user, on=day_of(user), at=moment_of(user)) if name == INBOX else None
+            items.append({"url": url, "label": label, "icon": icon, "current": current, "count": count})
         if items:
             groups.append((title, items))
     return groups

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from activity.models import Activity, BalanceSnapshot, Holding, Source
 from campaigns import explaining
+from foundation.approvals.models import SEE_REQUESTS
 from foundation.web import paging
 from foundation.web.browsing import past
 from members.models import Account, Member
@@ -46,6 +47,7 @@ def page(request: HttpRequest, *, member: Member, as_of: datetime.date) -> dict[
         "purses": purses_of(member, as_of=as_of),
         "standings": standings.at(member_id=member.pk, day=closed),
         "balances": balances_of(member, as_of=as_of),
+        "may_read_requests": request.user.has_perm(SEE_REQUESTS),
         "tab": tab,
         "tabs": [(name, label) for name, (label, _rows) in TABS.items()],
     }
@@ -138,6 +140,7 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     rows = list(entries[: PAGE + 1])
     for entry, reason in zip(rows, explaining.why_each(rows), strict=True):
         entry.reason = reason
+        entry.approval = entry.cause.removeprefix("approval/") if entry.cause.startswith("approval/") else ""
     open_lots = Lot.objects.filter(own, remaining__gt=0, expires_on__gte=context["as_of"])
     lots = list(open_lots.order_by("expires_on", "number")[: PAGE + 1])
     return {

@@ -8,6 +8,7 @@ import datetime
 import hmac
 import random
 import tomllib
+import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from activity.models import Activity, Source
 from foundation.access.models import Branch, Role, StaffPosting, SystemClient, User
 from foundation.actors import Actor
+from foundation.approvals.models import Request
 from foundation.jobs import statistics
 from foundation.jobs.models import Bank
 from foundation.periods import add_months
@@ -30,6 +32,8 @@ from members import enrolling
 from members.models import Member
 from members.reports import AccountReport, MemberReport
 from membership_site import configuring
+from points import correcting
+from points.models import PointCurrency
 
 BATCH_MEMBERS = 10_000
 HISTORY_MONTHS = 14
@@ -86,6 +90,7 @@ class Login:
 
 LOGINS = (
     Login(username="teller", role=Role.TELLER, branch_code="101"),
+    Login(username="supervisor", role=Role.BRANCH_MANAGER, branch_code="101"),
     Login(username="manager", role=Role.PROGRAMME_MANAGER, branch_code="000"),
     Login(username="compliance", role=Role.COMPLIANCE, branch_code="000"),
     Login(username="finance", role=Role.FINANCE, branch_code="000"),
@@ -95,6 +100,11 @@ LOGINS = (
     Login(username="member3", percentile=0.995),
 )
 SYSTEM_CLIENT = "core-banking"
+ASKED_FOR = (
+    (500, "柜台排队过久补偿 Goodwill: an hour in the queue"),
+    (1_200, "补记活动奖励 Campaign reward that was missing"),
+    (60_000, "投诉 4711 处理结果 Settled complaint 4711"),
+)
 
 
 def secret_of(name: str) -> str:
@@ -240,3 +250,27 @@ def _open_logins(*, today: datetime.date) -> None:
             "scopes": ["activities:write", "members:read"],
         },
     )
+
+
+@in_transaction
+def ask_for_corrections(*, at: datetime.datetime) -> int:
+    """Let the teller ask for three corrections, unless anything was ever asked for, so that the inbox has something to show."""
+    teller = User.objects.filter(username="teller").first()
+    if teller is None or Request.objects.exists():
+        return 0
+    members = Member.objects.filter(branch__code="101", status=Member.Status.ACTIVE).order_by("number")[
+        : len(ASKED_FOR)
+    ]
+    currency = PointCurrency.objects.filter(kind=PointCurrency.Kind.REWARD).earliest("id")
+    for member, (points, reason) in zip(members, ASKED_FOR, strict=False):
+        correcting.ask_by_hand(
+            id=uuid.uuid4(),
+            member=member,
+            currency=currency,
+            points=points,
+            reason=reason,
+            expires_on=None,
+            actor=Actor(user=teller),
+            at=at,
+        )
+    return len(members)

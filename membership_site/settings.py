@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "points",
     "activity",
     "members",
+    "foundation.approvals",
     "foundation.audit",
     "foundation.jobs",
     "foundation.access",
@@ -239,6 +240,11 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+FILE_UPLOAD_HANDLERS = [
+    "foundation.web.uploading.CappedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 if PRODUCTION:

@@ -1,6 +1,9 @@
 """The ledger's nouns. Purse, Entry, Lot and Allocation are hot tables (ledger.md §2, §6): read here, written only by
 the database function `points_post` and its siblings; `runtime` may only SELECT them."""
 
+import uuid
+
+from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -339,3 +342,22 @@ class Seal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.business_date:%Y-%m-%d}"
+
+
+class CorrectionFile(models.Model):
+    """An uploaded file of corrections: its rows as text, kept for its owner until he asks for them; nothing is booked from here."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=120)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("uploaded by")
+    )
+    uploaded_at = models.DateTimeField(_("uploaded at"))
+    rows = models.JSONField(_("rows"))
+
+    class Meta:
+        verbose_name = _("file of corrections")
+        verbose_name_plural = _("files of corrections")
+
+    def __str__(self) -> str:
+        return self.name

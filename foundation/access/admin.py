@@ -17,6 +17,7 @@ from foundation.access.models import Branch, Role, StaffPosting
 from foundation.access.signing_in import day_of, moment_of
 from foundation.refusals import Refusal
 from foundation.web.browsing import BrowseAdmin, choose
+from foundation.web.fields import Day
 from foundation.web.requests import actor
 
 POST_STAFF = "access.add_staffposting"
@@ -39,15 +40,6 @@ class BranchAdmin(BrowseAdmin):
             return Branch.objects.all()
         held = visibility.postings(request.user, on=day_of(request.user))
         return Branch.objects.under([posting.branch.path for posting in held])
-
-
-class Day(forms.DateInput):
-    """The browser's own date field."""
-
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d")
 
 
 class PostingForm(forms.Form):

@@ -15,6 +15,7 @@ from foundation.translating import translated
 
 class Role(models.TextChoices):
     TELLER = "teller", _("teller")
+    BRANCH_MANAGER = "branch_manager", _("branch manager")
     PROGRAMME_MANAGER = "programme_manager", _("programme manager")
     COMPLIANCE = "compliance", _("risk and compliance")
     FINANCE = "finance", _("finance")

@@ -22,12 +22,17 @@ TOTALS = {"points.view_totals", "tiers.view_totals"}
 BOOKS = {"points.view_books"}
 RUNS = {"jobs.view_jobrun", "activity.view_intake"}
 TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
+# Four eyes: everybody with a need reads the requests of his branches; who proposes and who decides is said kind by kind.
+REQUESTS = {"approvals.view_request"}
+PROPOSE_POINTS = {"points.request_adjustment"}
+DECIDE_POINTS = {"points.decide_adjustment"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE),
-    Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS),
-    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS),
-    Role.FINANCE: frozenset(RULES | TOTALS | BOOKS),
+    Role.TELLER: frozenset(RULES | PEOPLE | REQUESTS | PROPOSE_POINTS),
+    Role.BRANCH_MANAGER: frozenset(RULES | PEOPLE | TOTALS | REQUESTS | PROPOSE_POINTS | DECIDE_POINTS),
+    Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS),
+    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS),
+    Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS),
 }
 

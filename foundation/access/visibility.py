@@ -31,3 +31,10 @@ def paths(user: User, *, permission: str, on: datetime.date) -> list[str]:
         if posting.role in giving and not any(posting.branch.path.startswith(path) for path in outermost):
             outermost.append(posting.branch.path)
     return outermost
+
+
+def roles_in(user: User, *, permission: str, path: str, on: datetime.date) -> set[str]:
+    """Return the roles by which the user's postings of that day give him `permission` at the branch path."""
+    giving = roles.roles_with(permission)
+    held = postings(user, on=on)
+    return {posting.role for posting in held if posting.role in giving and path.startswith(posting.branch.path)}

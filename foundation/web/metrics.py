@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 
 import redis
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Count, Max, Min
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest, multiprocess
 from prometheus_client import REGISTRY as PROCESS_REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from foundation.approvals.kinds import registered
+from foundation.approvals.models import Request
 from foundation.jobs.models import BusinessDate, JobRun
 
 REQUEST_SECONDS = Histogram(
@@ -99,6 +101,26 @@ class NightCollector:
             client.close()
 
 
+class ApprovalsCollector:
+    """Reads what waits for a second person when scraped, by kind; every kind is there, also at 0."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Give how many requests of each kind wait, and since when the oldest does."""
+        pending = GaugeMetricFamily("loyalty_approvals_pending", "Requests that wait for a decision.", labels=["kind"])
+        oldest = GaugeMetricFamily(
+            "loyalty_approvals_oldest_timestamp_seconds", "When the oldest of them was made.", labels=["kind"]
+        )
+        waiting = Request.objects.filter(status=Request.Status.PENDING).values("kind").order_by("kind")
+        found = {row["kind"]: row for row in waiting.annotate(count=Count("id"), first=Min("requested_at"))}
+        for kind in registered():
+            row = found.get(kind.code)
+            pending.add_metric([kind.code], row["count"] if row else 0)
+            if row:
+                oldest.add_metric([kind.code], row["first"].timestamp())
+        yield pending
+        yield oldest
+
+
 def _allowed(request: HttpRequest) -> bool:
     if not settings.METRICS_TOKEN:
         return not settings.PRODUCTION
@@ -112,6 +134,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=404)
     registry = CollectorRegistry()
     registry.register(NightCollector())
+    registry.register(ApprovalsCollector())
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         multiprocess.MultiProcessCollector(registry)
         text = generate_latest(registry)

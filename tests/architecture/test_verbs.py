@@ -5,13 +5,14 @@ import inspect
 
 from tests.architecture.test_house import ROOT, SOURCES
 
-AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, DERIVED = (
+AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, DERIVED = (
     "audit",
     "facts",
     "entries",
     "holds, which keep how they ended",
     "decisions",
     "seals",
+    "requests, audited by the verb that makes them",
     "derived from facts, rebuilt at will",
 )
 
@@ -21,6 +22,13 @@ TRAILS = {
     "foundation.access.posting.employ": AUDIT,
     "foundation.access.posting.post": AUDIT,
     "foundation.access.posting.end": AUDIT,
+    "foundation.approvals.requesting.request": AUDIT,
+    "foundation.approvals.requesting.again": AUDIT,
+    "foundation.approvals.requesting.withdraw": AUDIT,
+    "foundation.approvals.deciding.approve": AUDIT,
+    "foundation.approvals.deciding.reject": AUDIT,
+    "foundation.approvals.deciding.set_aside": AUDIT,
+    "foundation.approvals.expiring.expire": AUDIT,
     "membership_site.configuring.configure": AUDIT,
     "members.enrolling.enrol": AUDIT,
     "members.enrolling.open_accounts": FACTS,
@@ -36,6 +44,10 @@ TRAILS = {
     "campaigns.earning.take": ENTRIES,
     "points.ledger.post": ENTRIES,
     "points.ledger.post_staged": ENTRIES,
+    "points.adjusting.adjust": ENTRIES,
+    "points.correcting.ask_by_hand": REQUESTS,
+    "points.correcting.ask_by_file": REQUESTS,
+    "points.uploading.ask": REQUESTS,
     "points.lapsing.lapse": ENTRIES,
     "points.lapsing.lapse_inactive": ENTRIES,
     "points.releasing.release": DERIVED,

@@ -14,6 +14,7 @@ from tiers.models import RuleBook
 
 PAGES = (
     "/console/",
+    "/console/approvals/request/",
     "/console/members/member/",
     "/console/access/branch/",
     "/console/access/staffposting/",

@@ -19,17 +19,18 @@ from points.models import Kind, PointCurrency
 from tests.console.conftest import House, posted
 from tests.factories import AccountFactory, MemberFactory, PointCurrencyFactory
 
-EVERYBODY = {Role.TELLER, Role.PROGRAMME_MANAGER, Role.COMPLIANCE, Role.FINANCE, Role.IT}
+EVERYBODY = set(Role)
 STAFF = EVERYBODY - {Role.IT}
 OPEN_TO = {
     "access.branch": STAFF,
     "access.staffposting": {Role.COMPLIANCE},
-    "activity.intake": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE, Role.IT},
+    "activity.intake": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE, Role.FINANCE, Role.IT},
+    "approvals.request": STAFF,
     "audit.auditevent": {Role.COMPLIANCE},
     "campaigns.earningrule": STAFF,
     "jobs.businessdate": EVERYBODY,
-    "jobs.jobrun": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE, Role.IT},
-    "members.member": {Role.TELLER, Role.COMPLIANCE},
+    "jobs.jobrun": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE, Role.FINANCE, Role.IT},
+    "members.member": {Role.TELLER, Role.BRANCH_MANAGER, Role.COMPLIANCE},
     "points.pointcurrency": STAFF,
     "tiers.programme": STAFF,
     "tiers.rulebook": STAFF,

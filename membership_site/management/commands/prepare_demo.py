@@ -8,6 +8,10 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from foundation import transactions
+from foundation.jobs import clock
+from membership_site import seeding
+
 
 class Command(BaseCommand):
     help = "Migrate, seed a bank unless one stands, close the nights that are due through the workers, and print the logins."
@@ -27,4 +31,5 @@ class Command(BaseCommand):
             call_command(command, **arguments, skip_checks=True)
             sys.stdout.flush()
             self.stderr.write(f"· {time.monotonic() - started:5.1f} s  {what}")
+        transactions.commit(seeding.ask_for_corrections, at=clock.now())
         call_command("seed_demo", logins=True)

@@ -1,0 +1,36 @@
+"""How much a role may decide: one table, in code, beside the roles. Above a role's limit only a higher one decides."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from foundation.access.models import Role
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What one decision may be worth, and what a day's decisions may sum up to, in the kind's own unit; None: without limit.
+
+    The day's sum is that of one requester, and of one target: a sum cut into small requests is still that sum.
+    """
+
+    single: int | None
+    a_day: int | None
+
+    def covers(self, *, amount: int, day_amount: int) -> bool:
+        """Tell whether a request of `amount` fits that brings the day to `day_amount`."""
+        return (self.single is None or amount <= self.single) and (self.a_day is None or day_amount <= self.a_day)
+
+
+# Kind of request, then role. A role without a line decides nothing of that kind, whatever else it may.
+LIMITS: dict[str, dict[str, Limit]] = {
+    "points.adjust": {
+        Role.BRANCH_MANAGER: Limit(single=50_000, a_day=100_000),
+        Role.FINANCE: Limit(single=None, a_day=None),
+    },
+}
+
+
+def limits_of(*, kind: str, roles: Iterable[str]) -> list[Limit]:
+    """Return the limits that the roles give for requests of a kind; none where they may not decide at all."""
+    table = LIMITS.get(kind, {})
+    return [table[role] for role in roles if role in table]
