@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "activity",
     "members",
     "foundation.audit",
+    "foundation.outbox",
     "foundation.jobs",
     "foundation.access",
     "foundation.web",

@@ -19,13 +19,14 @@ PEOPLE = {"members.view_member"}
 # The bank's totals: no single member can be read out of them.
 TOTALS = {"points.view_totals", "tiers.view_totals"}
 RUNS = {"jobs.view_jobrun", "activity.view_intake"}
+OUTBOX = {"outbox.view_obligation"}
 TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Role.TELLER: frozenset(RULES | PEOPLE),
     Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS),
-    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL),
-    Role.IT: frozenset({"jobs.view_businessdate"} | RUNS),
+    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | OUTBOX),
+    Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"}),
 }
 
 

@@ -5,12 +5,13 @@ import inspect
 
 from tests.architecture.test_house import ROOT, SOURCES
 
-AUDIT, FACTS, ENTRIES, DECISIONS, SEALS, DERIVED = (
+AUDIT, FACTS, ENTRIES, DECISIONS, SEALS, OUTBOX, DERIVED = (
     "audit",
     "facts",
     "entries",
     "decisions",
     "seals",
+    "outbox rows",
     "derived from facts, rebuilt at will",
 )
 
@@ -20,6 +21,8 @@ TRAILS = {
     "foundation.access.posting.employ": AUDIT,
     "foundation.access.posting.post": AUDIT,
     "foundation.access.posting.end": AUDIT,
+    "foundation.outbox.relaying.handle": OUTBOX,
+    "foundation.outbox.relaying.try_again": AUDIT,
     "membership_site.configuring.configure": AUDIT,
     "members.enrolling.enrol": AUDIT,
     "members.enrolling.open_accounts": FACTS,

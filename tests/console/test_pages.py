@@ -30,6 +30,7 @@ OPEN_TO = {
     "jobs.businessdate": EVERYBODY,
     "jobs.jobrun": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE, Role.IT},
     "members.member": {Role.TELLER, Role.COMPLIANCE},
+    "outbox.obligation": {Role.COMPLIANCE, Role.IT},
     "points.pointcurrency": STAFF,
     "tiers.programme": STAFF,
     "tiers.rulebook": STAFF,
