@@ -149,11 +149,14 @@ def _read_currency(table: Table) -> PointCurrency:
         names=table.names(),
         expiry_months=table.whole("expiry_months", least=1, most=1200, default=None),
         worth_minor=None if worth is None else worth * 100,
+        transfers_per_day=table.whole("transfers_per_day", least=1, most=10**12, default=None),
     )
     if kind == PointCurrency.Kind.GROWTH:
         for key in ("expiry_months", "worth"):
             if key in table.content:
                 table.complain(key, "growth points have neither expiry nor worth")
+        if "transfers_per_day" in table.content:
+            table.complain("transfers_per_day", "growth points are never transferred")
     table.finish()
     return currency
 

@@ -36,6 +36,10 @@ class PointCurrency(models.Model):
         help_text=_("In minor units of money."),
     )
 
+    transfers_per_day = models.BigIntegerField(
+        _("points a member may transfer on a day"), null=True, blank=True, help_text=_("Empty: no limit.")
+    )
+
     class Meta:
         verbose_name = _("point currency")
         verbose_name_plural = _("point currencies")
@@ -43,6 +47,7 @@ class PointCurrency(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="reward") | Q(expiry_months__isnull=True), name="growth_points_never_expire"
             ),
+            models.CheckConstraint(condition=Q(transfers_per_day__gt=0), name="transfers_per_day_positive"),
         ]
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ INVARIANTS = (
     "nothing_lapsed_remains",
     "numbers_dense",
     "balance_runs",
+    "transfers_in_flight",
 )
 # Reads every key of the range, so a night, which proves what it touched, leaves it to the proof of all.
 OF_ALL = "entry_has_its_purse"
@@ -28,9 +29,15 @@ WITH purse AS (
      AND (%(touched_since)s::date IS NULL OR last_booked_on >= %(touched_since)s)),
 verdict AS ({invariant})
 SELECT count(*) FILTER (WHERE broken) AS violations, count(*) AS checked,
-       ARRAY(SELECT DISTINCT member_id || '/' || currency_id FROM verdict WHERE broken ORDER BY 1 LIMIT 5) AS examples
+       ARRAY(SELECT DISTINCT member_id || '/' || currency_id FROM verdict WHERE broken ORDER BY 1 LIMIT 5) AS examples{figures}
   FROM verdict
 """
+# What an invariant counts besides: transfers whose debit is booked and whose credit is still owed.
+FIGURES = {
+    "transfers_in_flight": """,
+       count(*) FILTER (WHERE in_flight) AS in_flight,
+       coalesce(sum(points) FILTER (WHERE in_flight), 0)::bigint AS points_in_flight"""
+}
 
 
 def prove(
@@ -40,7 +47,8 @@ def prove(
     last_member: int | None = None,
     touched_since: datetime.date | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Return for each invariant the `violations`, how many were `checked`, and up to 5 `examples` "member/currency".
+    """Return for each invariant the `violations`, how many were `checked`, and up to 5 `examples` "member/currency"; of the
+    transfers also how many, and how many points, are `in_flight`.
 
     Looks at the purses of members first_member..last_member (None: all) that were booked on since a business date (None:
     ever), as they stand now; what lapsed by the closed date `as_of` must be gone. One statement per invariant.
@@ -57,6 +65,7 @@ def prove(
 
 def _proved(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     with connection.cursor() as cursor:
-        cursor.execute(FRAME.replace("{invariant}", statement("points", f"invariants/{name}")), arguments)
+        sql = FRAME.replace("{invariant}", statement("points", f"invariants/{name}"))
+        cursor.execute(sql.replace("{figures}", FIGURES.get(name, "")), arguments)
         [row] = cursor.fetchall()
-    return dict(zip(("violations", "checked", "examples"), row, strict=True))
+        return dict(zip([column.name for column in cursor.description], row, strict=True))
