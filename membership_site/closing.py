@@ -17,7 +17,7 @@ from foundation.jobs.models import JobRun
 from foundation.jobs.running import Job, Step
 from foundation.periods import add_months
 from membership_site import proving
-from points import lapsing, partitions, releasing, sealing
+from points import lapsing, partitions, releasing, reminding, sealing
 from tiers import reviewing, rolling
 
 Counts = dict[str, int]
@@ -45,6 +45,10 @@ def _expire(*, business_date: datetime.date, run: JobRun, actor: Actor, **member
     return lapsing.lapse(as_of=business_date, actor=actor, **members)
 
 
+def _remind(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return reminding.remind(as_of=business_date, actor=actor, **members)
+
+
 def _prove(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
     return proving.prove_touched(business_date=business_date, **members)
 
@@ -63,6 +67,7 @@ STEPS = (
     Step("roll_up", _roll_up),
     Step("review", _review),
     Step("expire", _expire),
+    Step("remind", _remind),
     Step("prove", _prove),
     Step("digest", _digest),
     Step("seal", _seal, whole=True),

@@ -40,6 +40,7 @@ TRAILS = {
     "points.ledger.post_staged": ENTRIES,
     "points.lapsing.lapse": ENTRIES,
     "points.releasing.release": DERIVED,
+    "points.reminding.remind": OUTBOX,
     "points.transferring.transfer": AUDIT,
     "points.transferring.credit": ENTRIES,
     "points.transferring.credit_back": ENTRIES,
