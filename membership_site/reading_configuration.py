@@ -109,7 +109,10 @@ def _read_bank(top: Table) -> Bank | None:
     if currency and not re.fullmatch("[A-Z]{3}", currency):
         table.complain("currency", "is wrong: three capital letters")
     bank = Bank(
-        name=table.text("name", longest=80), currency=currency, first_business_date=table.day("first_business_date")
+        name=table.text("name", longest=80),
+        currency=currency,
+        first_business_date=table.day("first_business_date"),
+        family_pool=table.flag("family_pool"),
     )
     table.finish()
     return bank
