@@ -60,7 +60,14 @@ def photograph(browser: Browser, *, door: str, language: str, asked: argparse.Na
 
 def portal_pages(page: Page) -> dict[str, str]:
     """Return the addresses of the member's pages by name; the entry is his newest."""
-    found = {"home": "/", "points": "/points", "expiring": "/points?expiring#expiring", "tier": "/tier", "me": "/me"}
+    found = {
+        "home": "/",
+        "points": "/points",
+        "expiring": "/points?expiring#expiring",
+        "tier": "/tier",
+        "me": "/me",
+        "family": "/family",
+    }
     page.goto("/points")
     if page.locator("a.line").count():
         found["entry"] = page.locator("a.line").first.get_attribute("href")

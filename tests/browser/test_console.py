@@ -22,13 +22,17 @@ PAGES = (
     "/console/jobs/jobrun/",
     "/console/jobs/businessdate/",
     "/console/activity/intake/",
+    "/console/outbox/obligation/",
     "/console/audit/auditevent/",
 )
 
 
 def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, site: str, demo_bank: None) -> None:
     member, book = Member.objects.order_by("number")[1], RuleBook.objects.earliest("id")
-    tabs = [f"/console/members/member/{member.pk}/?tab={tab}" for tab in ("tier", "points", "timeline", "accounts")]
+    tabs = [
+        f"/console/members/member/{member.pk}/?tab={tab}"
+        for tab in ("tier", "points", "timeline", "accounts", "family")
+    ]
     kinds = ("/console/", "/console/members/member/", *tabs, f"/console/tiers/rulebook/{book.pk}/")
     found, too_wide = {}, {}
     # Every page once at the desk's width; on the phone and in the other languages those that differ in kind.
