@@ -142,13 +142,17 @@ def transfer(
         member_id=from_member_id, currency_id=currency_id, debit_number=answer.number
     ).order_by("lot_expires_on", "lot_number")
     payload = {
+        "transfer": f"{key}",
         "currency_id": currency_id,
         "to_member": to_member_id,
         "debit": answer.number,
         "occurred_on": f"{occurred_on}",
         "lots": [[part.lot_number, f"{part.lot_expires_on}", part.points] for part in taken],
     }
-    owe([Owed(member_id=from_member_id, key=f"{key}", payload=payload)], topic=CREDIT)
+    # A key is a purse's own; an obligation's, the member's.
+    owed = Owed(member_id=from_member_id, key=f"{currency_id}/{key}", payload=payload)
+    if owe([owed], topic=CREDIT) != 1:
+        raise KeyUsedOtherwise
     record(
         verb="points.transfer",
         actor=actor,
@@ -208,12 +212,12 @@ def _credit(owed: Sequence[Obligation], *, to: Callable[[Obligation], int], way:
                 Posting(
                     member_id=to(one),
                     currency_id=one.payload["currency_id"],
-                    key=credit_key(one.key, lot, way=way),
+                    key=credit_key(one.payload["transfer"], lot, way=way),
                     kind=Kind.TRANSFER,
                     points=points,
                     occurred_on=datetime.date.fromisoformat(one.payload["occurred_on"]),
                     expires_on=None if last_day == NEVER else last_day,
-                    cause=f"transfer/{one.key}{because}",
+                    cause=f"transfer/{one.payload['transfer']}{because}",
                     figures={"from_member": one.member_id, "debit": one.payload["debit"], "lot": lot},
                 )
             )
@@ -222,5 +226,5 @@ def _credit(owed: Sequence[Obligation], *, to: Callable[[Obligation], int], way:
         if answer.outcome == "unknown_purse":
             refused[one.pk] = one
         elif answer.outcome not in BOOKED or one.pk in refused:
-            raise NotCredited(f"a lot of transfer {one.key} answered {answer.outcome}")
+            raise NotCredited(f"a lot of transfer {one} answered {answer.outcome}")
     return list(refused.values())

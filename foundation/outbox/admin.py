@@ -97,7 +97,7 @@ class ObligationAdmin(BrowseAdmin):
         return [
             (_("status"), self.status_pill(one)),
             (_("member"), str(one.member_id)),
-            (_("key"), one.key),
+            (_("idempotency key"), one.key),
             (_("what"), json.dumps(one.payload, ensure_ascii=False)),
             (_("due at"), shown_at(one.due_at)),
             (_("done at"), shown_at(one.done_at)),

@@ -28,7 +28,7 @@ class Obligation(models.Model):
     id = models.UUIDField(primary_key=True, editable=False, db_default=Func(function="outbox_new_id"))
     topic = models.CharField(_("topic"), max_length=40)
     member_id = models.BigIntegerField(_("member"))
-    key = models.CharField(_("key"), max_length=80)
+    key = models.CharField(_("idempotency key"), max_length=80)
     payload = models.JSONField(_("payload"))
     recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
     due_at = models.DateTimeField(_("due at"), db_default=Now())

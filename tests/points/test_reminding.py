@@ -2,6 +2,7 @@
 
 import datetime
 import random
+import re
 
 import pytest
 from django.db import connection
@@ -135,6 +136,18 @@ def test_a_thousand_lots_are_one_statement_and_an_idle_night_too():
         assert reminding.remind(as_of=MONDAY + DAY, first_member=0, last_member=10**9, actor=CLERK) == {"reminders": 0}
 
     assert len(queries) == 2
+
+
+def test_a_night_reads_the_months_it_must_and_no_others():
+    open_bank()
+    partitions.ensure(first=MONDAY, last=MONDAY + 400 * DAY)
+    with CaptureQueriesContext(connection) as queries:
+        reminding.remind(as_of=MONDAY, first_member=0, last_member=10**9, actor=CLERK)
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {queries[0]['sql']}")
+        plan = " ".join(line for [line] in cursor.fetchall())
+    assert set(re.findall(r"points_lot_\d{6}\b", plan)) == {f"points_lot_2026{month}" for month in ("03", "04", "05")}
 
 
 def test_reminders_nobody_subscribes_to_wait_and_trouble_nobody():

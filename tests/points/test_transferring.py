@@ -124,6 +124,21 @@ def test_the_same_key_again_answers_as_the_first(pair):
     assert purse_of(li, points) == {"available": 30, "credited": 30, "entries": 1}
 
 
+def test_one_key_in_two_currencies_is_two_transfers(pair):
+    wang, li, points = pair
+    miles = PointCurrencyFactory(code="miles")
+    post(asked(wang, miles, 40))
+    key = uuid.uuid4()
+
+    for currency in (points, miles):
+        assert give(wang, li, currency, 15, key=key).outcome == "posted"
+    assert relay() == {"done": 2, "failed": 0}
+
+    assert purse_of(li, points) == purse_of(li, miles) == {"available": 15, "credited": 15, "entries": 1}
+    assert in_flight()["in_flight"] == 0
+    assert books_ok()
+
+
 def test_credits_relayed_twice_are_booked_once(pair):
     """C03: a message delivered again, or a relay that dies after its work, changes nothing."""
     wang, li, points = pair

@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(db_default=models.Func(function='outbox_new_id'), editable=False, primary_key=True, serialize=False)),
                 ('topic', models.CharField(max_length=40, verbose_name='topic')),
                 ('member_id', models.BigIntegerField(verbose_name='member')),
-                ('key', models.CharField(max_length=80, verbose_name='key')),
+                ('key', models.CharField(max_length=80, verbose_name='idempotency key')),
                 ('payload', models.JSONField(verbose_name='payload')),
                 ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='recorded at')),
                 ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='due at')),

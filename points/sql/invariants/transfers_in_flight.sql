@@ -23,6 +23,6 @@ SELECT p.member_id, p.currency_id, t.points < 0 AND NOT t.arrived AND t.is_owed 
            e.points < 0 AND EXISTS (
              SELECT FROM outbox_obligation o
               WHERE o.member_id = e.member_id AND o.topic IN ('points.transfer', 'points.transfer_back')
-                AND o.key = e.event_key::text AND o.done_at IS NULL) AS is_owed
+                AND o.key = e.currency_id || '/' || e.event_key AND o.done_at IS NULL) AS is_owed
       FROM points_entry e
      WHERE e.member_id = p.member_id AND e.currency_id = p.currency_id AND e.kind = 8) t ON true
