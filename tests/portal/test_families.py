@@ -11,7 +11,7 @@ from foundation.jobs.models import Bank
 from foundation.outbox import relaying
 from members import families
 from members.models import FamilyMembership, Member, Person
-from points.models import PoolGrant, Purse
+from points.models import Kind, PoolGrant, Purse
 from tests.factories import MemberFactory, PointCurrencyFactory, UserFactory
 from tests.points.cast import CLERK
 
@@ -111,6 +111,8 @@ def test_points_are_given_once_however_often_the_form_is_sent(
     relaying.relay(at=clock.now(), actor=CLERK)
 
     assert dict(Purse.objects.values_list("member_id", "available")) == {mei.pk: 380, tao.pk: 120}
+    assert "Points given" in page("/points")
+    assert "Points received" in signed_in.get("/points").content.decode()
 
 
 @pytest.mark.usefixtures("bank_with_families")
@@ -142,6 +144,20 @@ def test_bad_input_is_one_sentence_and_changes_nothing(
     assert 'role="alert"' in answer.content.decode()
     assert not PoolGrant.objects.exists()
     assert dict(Purse.objects.values_list("member_id", "available")) == {mei.pk: 500}
+
+
+@pytest.mark.usefixtures("bank_with_families")
+def test_what_the_family_spends_and_what_comes_back_is_told_in_words(
+    page: Page, post: Callable, mei: Member, tao: Member
+) -> None:
+    post(500)
+    post(-60, figures={"for_member": tao.pk, "family": 1})
+    post(30, kind=Kind.TRANSFER, cause="transfer/1/returned/unknown_recipient")
+
+    text = page("/points")
+
+    assert "Points spent by your family" in text
+    assert "Points returned" in text
 
 
 @pytest.mark.usefixtures("bank_with_families")
