@@ -78,7 +78,9 @@ def make_members(count: int) -> tuple[int, int]:
 
     Bank.objects.create(name="Bench", first_business_date=FIRST_BUSINESS_DATE)
     # A bank that has closed a date: until the first close every debit has to look for lots that have lapsed unbooked.
-    BusinessDate.objects.create(date=FIRST_BUSINESS_DATE - datetime.timedelta(days=1), status=BusinessDate.Status.CLOSED)
+    BusinessDate.objects.create(
+        date=FIRST_BUSINESS_DATE - datetime.timedelta(days=1), status=BusinessDate.Status.CLOSED
+    )
     BusinessDate.objects.create(date=FIRST_BUSINESS_DATE)
     branch = Branch.objects.create(code="000", names={"en": "Bench"}, path="1/")
     reward = PointCurrency.objects.create(

@@ -60,7 +60,7 @@ def photograph(browser: Browser, *, door: str, language: str, asked: argparse.Na
 
 def portal_pages(page: Page) -> dict[str, str]:
     """Return the addresses of the member's pages by name; the entry is his newest."""
-    found = {"home": "/", "points": "/points", "tier": "/tier", "me": "/me"}
+    found = {"home": "/", "points": "/points", "tier": "/tier", "me": "/me", "family": "/family"}
     page.goto("/points")
     if page.locator("a.door").count():
         found["expiring"] = page.locator("a.door").first.get_attribute("href")

@@ -1,4 +1,4 @@
-"""Totalling: what a business date moved and what it left, by kind and place, once (docs/adr/0007).
+"""Totalling: what a business date moved and what it left, by kind and place, once (docs/adr/0008).
 
 A chunk counts its touched purses; the whole date sums the chunks up. Yesterday's stock and today's movements are today's stock.
 """

@@ -126,3 +126,81 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+
+class FamilyMembershipQuerySet(models.QuerySet["FamilyMembership"]):
+    def open(self) -> Self:
+        """Keep those that have not ended: accepted, or invited and not answered yet."""
+        return self.filter(left_at=None)
+
+    def accepted(self) -> Self:
+        """Keep those that are in a family now."""
+        return self.open().filter(accepted_at__isnull=False)
+
+    def inviting(self, number: str) -> Self:
+        """Keep the invitations of a member number that nobody has answered yet."""
+        return self.open().filter(accepted_at=None, number=number.upper())
+
+
+class Family(models.Model):
+    """Members who share points: its head pays, the others spend within what he grants each (docs/family.md)."""
+
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("family")
+        verbose_name_plural = _("families")
+
+
+class FamilyMembership(models.Model):
+    """A member's place in a family, from the invitation on until he leaves, declines, or is removed; a new one is a new row.
+
+    An invitation is to a member number, whether anybody bears it or not, so that inviting tells nobody who is a member.
+    """
+
+    class Role(models.TextChoices):
+        HEAD = "head", _("head of family")
+        MEMBER = "member", _("family member")
+
+    family = models.ForeignKey(Family, on_delete=models.PROTECT, related_name="memberships", verbose_name=_("family"))
+    number = models.CharField(_("member number"), max_length=20)
+    member = models.ForeignKey(
+        Member, null=True, on_delete=models.PROTECT, related_name="families", verbose_name=_("member")
+    )
+    role = models.CharField(_("role"), max_length=6, choices=Role, default=Role.MEMBER)
+    invited_at = models.DateTimeField(_("invited at"))
+    accepted_at = models.DateTimeField(_("accepted at"), null=True)
+    left_at = models.DateTimeField(_("left at"), null=True)
+
+    objects = FamilyMembershipQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("family membership")
+        verbose_name_plural = _("family memberships")
+        constraints = [
+            models.CheckConstraint(condition=Q(role__in=["head", "member"]), name="family_role_known"),
+            models.CheckConstraint(
+                condition=~Q(role="head") | Q(accepted_at__isnull=False), name="head_of_family_needs_no_invitation"
+            ),
+            models.CheckConstraint(
+                condition=Q(accepted_at__isnull=True, member__isnull=True)
+                | Q(accepted_at__isnull=False, member__isnull=False),
+                name="family_knows_who_accepted",
+            ),
+            models.CheckConstraint(
+                condition=(Q(accepted_at__isnull=True) | Q(accepted_at__gte=F("invited_at")))
+                & (Q(left_at__isnull=True) | Q(left_at__gte=F("invited_at"))),
+                name="family_membership_in_order",
+            ),
+            models.UniqueConstraint(
+                fields=["member"],
+                condition=Q(accepted_at__isnull=False, left_at__isnull=True),
+                name="member_in_one_family_at_a_time",
+            ),
+            models.UniqueConstraint(
+                fields=["number", "family"], condition=Q(left_at__isnull=True), name="number_invited_once_by_a_family"
+            ),
+            models.UniqueConstraint(
+                fields=["family"], condition=Q(role="head", left_at__isnull=True), name="family_has_one_head"
+            ),
+        ]

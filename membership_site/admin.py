@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from foundation.access import visibility
 from foundation.access.models import Branch
 from foundation.access.signing_in import day_of
-from foundation.jobs.models import BusinessDate
+from foundation.jobs.models import Bank, BusinessDate
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Choice, choose, tier_pills
 from members.models import Member
@@ -80,7 +80,8 @@ class MemberAdmin(BrowseAdmin):
         if request.resolver_match.url_name == "members_member_change":
             # The page's statements are numbered: the last closed date comes with the member.
             closed = BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).order_by("-date").values("date")[:1]
-            return visible.annotate(last_closed=Subquery(closed))
+            has_families = Exists(Bank.objects.filter(family_pool=True))
+            return visible.annotate(last_closed=Subquery(closed), has_families=has_families)
         held = Standing.objects.filter(tier__rank__gt=0).select_related("tier")
         return visible.prefetch_related(Prefetch("standings", held, to_attr="held"))
 

@@ -13,20 +13,18 @@ from books import totalling
 from campaigns import earning
 from foundation import transactions
 from foundation.actors import Actor
-from foundation.approvals import expiring
 from foundation.jobs import beating, clock, closing, driving, running
 from foundation.jobs.closing import Tell
 from foundation.jobs.models import JobRun
 from foundation.jobs.running import Job, Step
 from foundation.periods import add_months
 from membership_site import proving, rechecking
-from points import holding, lapsing, partitions, releasing, sealing
+from points import lapsing, partitions, releasing, reminding, sealing
 from tiers import reviewing, rolling
 
 Counts = dict[str, int]
 # So far ahead the months of lots are made, so that no counter has to make one while a customer waits.
 MONTHS_AHEAD = 24
-RING = Actor.job("ring")
 
 
 def _earn(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
@@ -49,6 +47,10 @@ def _expire(*, business_date: datetime.date, run: JobRun, actor: Actor, **member
     lapsed = Counter(lapsing.lapse(as_of=business_date, actor=actor, **members))
     lapsed.update(lapsing.lapse_inactive(as_of=business_date, actor=actor, **members))
     return dict(lapsed)
+
+
+def _remind(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return reminding.remind(as_of=business_date, actor=actor, **members)
 
 
 def _prove(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
@@ -77,6 +79,7 @@ STEPS = (
     Step("roll_up", _roll_up),
     Step("review", _review),
     Step("expire", _expire),
+    Step("remind", _remind),
     Step("prove", _prove),
     Step("count", _count),
     Step("total", _total, whole=True),
@@ -147,14 +150,11 @@ def help_with(*, run_id: int) -> None:
 
 
 def ring(*, send: Callable[[], None]) -> None:
-    """Note that a message was consumed, let holds lapse whose time is over, and `send` for a driver where a date is due that nobody drives.
+    """Note that a message was consumed, and `send` for a driver where a date is due that nobody drives.
 
     A late, doubled or missed ring changes nothing: what is due stands in the tables.
     """
     transactions.commit(beating.beat, at=clock.now())
-    while transactions.commit(holding.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
-        pass
-    transactions.commit(expiring.expire, actor=RING, at=clock.now())
     if closing.due(today=clock.today()) and not driving.holder(job=NIGHT):
         send()
 

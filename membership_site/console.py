@@ -64,6 +64,7 @@ MENU = [
         _("Operations"),
         [
             ("jobs.view_jobrun", "admin:jobs_jobrun_changelist", _("Job runs"), "jobs"),
+            ("outbox.view_obligation", "admin:outbox_obligation_changelist", _("Outbox"), "outbox"),
             ("jobs.view_businessdate", "admin:jobs_businessdate_changelist", _("Business dates"), "calendar"),
             ("activity.view_intake", "admin:activity_intake_changelist", _("Intakes"), "intake"),
             ("audit.view_auditevent", "admin:audit_auditevent_changelist", _("Audit events"), "trail"),

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import F, Q, Sum
+from django.db.models import F, Prefetch, Q, Sum
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -16,9 +16,10 @@ from campaigns import explaining
 from foundation.approvals.models import SEE_REQUESTS
 from foundation.web import paging
 from foundation.web.browsing import past
+from members import families
 from members.models import Account, Member
 from points import summaries
-from points.models import Entry, Lot, PointCurrency, Purse
+from points.models import Entry, Lot, PointCurrency, PoolMonth, Purse
 from tiers import explaining as tiers_explaining
 from tiers import standings
 from tiers.describing import Words
@@ -49,7 +50,7 @@ def page(request: HttpRequest, *, member: Member, as_of: datetime.date) -> dict[
         "balances": balances_of(member, as_of=as_of),
         "may_read_requests": request.user.has_perm(SEE_REQUESTS),
         "tab": tab,
-        "tabs": [(name, label) for name, (label, _rows) in TABS.items()],
+        "tabs": [(name, label) for name, (label, _rows) in TABS.items() if name != "family" or member.has_families],
     }
     context["assets_minor"] = sum(snapshot.amount_minor for snapshot in context["balances"].values())
     context["reported_on"] = max((snapshot.day for snapshot in context["balances"].values()), default=None)
@@ -200,9 +201,33 @@ def accounts_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     }
 
 
+def family_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Return the member's family as it stands, and what each may spend of the head's points this month.
+
+    Others are named where the user may see them; the rest of the family is only counted in.
+    """
+    own = families.place_of(context["member"].pk)
+    if own is None:
+        return {"places": []}
+    month = context["as_of"].replace(day=1)
+    places = own.family.memberships.open().select_related("member__person").order_by("role", "accepted_at", "id")
+    places = list(
+        places.prefetch_related("grants__currency", Prefetch("months", PoolMonth.objects.filter(month=month)))
+    )
+    members = [one.member_id for one in places if one.member_id]
+    visible = Member.objects.visible_to(request.user, on=context["as_of"]).filter(pk__in=members)
+    seen = set(visible.values_list("pk", flat=True))
+    for one in places:
+        one.is_seen = one.member_id in seen
+        used = {month.currency_id: month.points_used for month in one.months.all()}
+        one.rights = [(grant, used.get(grant.currency_id, 0)) for grant in one.grants.all()]
+    return {"places": places, "own_place": own}
+
+
 TABS: dict[str, tuple[Any, Callable[[HttpRequest, dict[str, Any]], dict[str, Any]]]] = {
     "tier": (_("Tier"), tier_tab),
     "points": (_("Points"), points_tab),
     "timeline": (_("Time line"), timeline_tab),
     "accounts": (_("Accounts"), accounts_tab),
+    "family": (_("Family"), family_tab),
 }

@@ -128,7 +128,10 @@ def _read_bank(top: Table) -> Bank | None:
     if currency and not re.fullmatch("[A-Z]{3}", currency):
         table.complain("currency", "is wrong: three capital letters")
     bank = Bank(
-        name=table.text("name", longest=80), currency=currency, first_business_date=table.day("first_business_date")
+        name=table.text("name", longest=80),
+        currency=currency,
+        first_business_date=table.day("first_business_date"),
+        family_pool=table.flag("family_pool"),
     )
     table.finish()
     return bank
@@ -168,11 +171,14 @@ def _read_currency(table: Table) -> PointCurrency:
         names=table.names(),
         worth_minor=None if worth is None else worth * 100,
         **_read_expiry(table),
+        transfers_per_day=table.whole("transfers_per_day", least=1, most=10**12, default=None),
     )
     if kind == PointCurrency.Kind.GROWTH:
         for key in ("expiry", *EXPIRY_KEYS, "worth"):
             if key in table.content:
                 table.complain(key, "growth points have neither expiry nor worth")
+        if "transfers_per_day" in table.content:
+            table.complain("transfers_per_day", "growth points are never transferred")
     table.finish()
     return currency
 

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "members",
     "foundation.approvals",
     "foundation.audit",
+    "foundation.outbox",
     "foundation.jobs",
     "foundation.access",
     "foundation.web",

@@ -6,17 +6,26 @@ import structlog
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
+from foundation.actors import Actor
+from foundation.jobs import clock
 from foundation.jobs.driving import AlreadyRunning
 from foundation.jobs.models import Chunk, JobRun
-from membership_site import closing
+from foundation.outbox import owing, relaying
+from membership_site import closing, ringing
 
 log = structlog.get_logger(__name__)
 
 
 @shared_task(name="ring", expires=60)
 def ring() -> None:
-    """Look whether a business date is due, and see to it that somebody closes it."""
-    closing.ring(send=close_due.delay)
+    """Look whether a business date is due, or anything that is owed, and see to it that somebody does it."""
+    ringing.ring(close=close_due.delay, relay=relay.delay)
+
+
+@shared_task(name=owing.RELAY)
+def relay() -> None:
+    """Do what the outbox holds that is due."""
+    relaying.relay(at=clock.now(), actor=Actor.job("relay_outbox"))
 
 
 @shared_task(name="close_due")

@@ -5,8 +5,11 @@ class Points(AppConfig):
     name = "points"
 
     def ready(self) -> None:
-        """Let corrections be asked for under four eyes."""
+        """Let corrections be asked for under four eyes, and let transfers arrive."""
         from foundation.approvals import kinds
-        from points import correcting
+        from foundation.outbox.subscribing import subscribe
+        from points import correcting, transferring
 
         kinds.register(correcting.KIND)
+        subscribe(topic=transferring.CREDIT, handle=transferring.credit)
+        subscribe(topic=transferring.CREDIT_BACK, handle=transferring.credit_back)

@@ -18,6 +18,7 @@ INVARIANTS = (
     "nothing_lapsed_remains",
     "numbers_dense",
     "balance_runs",
+    "transfers_in_flight",
 )
 # Reads every key of the range, so a night, which proves what it touched, leaves it to the proof of all.
 OF_ALL = "entry_has_its_purse"
@@ -29,9 +30,15 @@ WITH purse AS (
      AND (%(touched_since)s::date IS NULL OR last_booked_on >= %(touched_since)s)),
 verdict AS ({invariant})
 SELECT count(*) FILTER (WHERE broken) AS violations, count(*) AS checked,
-       ARRAY(SELECT DISTINCT member_id || '/' || currency_id FROM verdict WHERE broken ORDER BY 1 LIMIT 5) AS examples
+       ARRAY(SELECT DISTINCT member_id || '/' || currency_id FROM verdict WHERE broken ORDER BY 1 LIMIT 5) AS examples{figures}
   FROM verdict
 """
+# What an invariant counts besides: transfers whose debit is booked and whose credit is still owed.
+FIGURES = {
+    "transfers_in_flight": """,
+       count(*) FILTER (WHERE in_flight) AS in_flight,
+       coalesce(sum(points) FILTER (WHERE in_flight), 0)::bigint AS points_in_flight"""
+}
 
 
 def prove(
@@ -41,7 +48,8 @@ def prove(
     last_member: int | None = None,
     touched_since: datetime.date | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Return for each invariant the `violations`, how many were `checked`, and up to 5 `examples` "member/currency".
+    """Return for each invariant the `violations`, how many were `checked`, and up to 5 `examples` "member/currency"; of the
+    transfers also how many, and how many points, are `in_flight`.
 
     A broken one also says `since`: the first business date on which each example departs from its entries.
     Looks at the purses of members first_member..last_member (None: all) that were booked on since a business date (None:
@@ -59,9 +67,10 @@ def prove(
 
 def _proved(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     with connection.cursor() as cursor:
-        cursor.execute(FRAME.replace("{invariant}", statement("points", f"invariants/{name}")), arguments)
+        sql = FRAME.replace("{invariant}", statement("points", f"invariants/{name}"))
+        cursor.execute(sql.replace("{figures}", FIGURES.get(name, "")), arguments)
         [row] = cursor.fetchall()
-    result = dict(zip(("violations", "checked", "examples"), row, strict=True))
+        result = dict(zip([column.name for column in cursor.description], row, strict=True))
     return result | {"since": _since(result["examples"])} if result["violations"] else result
 
 

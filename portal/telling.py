@@ -18,7 +18,6 @@ TITLES: dict[int, str | Promise] = {
     Kind.CLAWBACK: _("Points taken back"),
     Kind.RESTORE: _("Points given back"),
     Kind.ADJUST: _("Correction by the bank"),
-    Kind.TRANSFER: _("Points transferred"),
 }
 
 # The cause of an expiry names the credit whose points it takes.
@@ -52,11 +51,22 @@ def tell(entries: Sequence[Entry], *, today: datetime.date, has_pending: bool = 
     origins = {origin.number: origin for origin in credits}
     for entry, reason in zip(entries, explaining.why_each(entries), strict=True):
         entry.told = Told(
-            title=reason.rule if reason else str(TITLES[entry.kind]),
+            title=reason.rule if reason else str(_title(entry)),
             reason=reason,
             usable_from=usable.get(entry.number),
             origin=origins.get(lots.get(entry.number)),
         )
+
+
+def _title(entry: Entry) -> str | Promise:
+    """Return what an entry was that no rule gave: a transfer by its direction, a redemption by who made it."""
+    if entry.kind == Kind.TRANSFER and "/returned/" in entry.cause:
+        return _("Points returned")
+    if entry.kind == Kind.TRANSFER:
+        return _("Points given") if entry.points < 0 else _("Points received")
+    if entry.kind == Kind.REDEEM and entry.figures and "for_member" in entry.figures:
+        return _("Points spent by your family")
+    return TITLES[entry.kind]
 
 
 def _usable_from(numbers: list[int], purse: dict[str, int], today: datetime.date) -> dict[int, datetime.date]:

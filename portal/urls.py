@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import views
+from portal import families, views
 
 app_name = "portal"
 urlpatterns = [
@@ -13,4 +13,12 @@ urlpatterns = [
     path("points/<str:code>/expiring", views.expiring, name="expiring"),
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
+    path("family", families.family, name="family"),
+    path("family/invite", families.invite, name="family_invite"),
+    path("family/leave", families.leave, name="family_leave"),
+    path("family/<int:place>/accept", families.accept, name="family_accept"),
+    path("family/<int:place>/decline", families.decline, name="family_decline"),
+    path("family/<int:place>/remove", families.remove, name="family_remove"),
+    path("family/<int:place>/limit", families.grant, name="family_grant"),
+    path("family/<int:place>/give", families.give, name="family_give"),
 ]

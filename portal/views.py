@@ -15,8 +15,8 @@ from campaigns.describing import describe as describe_rule
 from foundation.access.signing_in import day_of
 from foundation.jobs import fencing
 from foundation.jobs.models import Bank
-from members import sealing
-from members.models import Member
+from members import families, sealing
+from members.models import FamilyMembership, Member
 from points.expiring import describe as describe_expiry
 from points.ledger import NEVER
 from points.models import Allocation, Entry, Lot, PointCurrency
@@ -142,7 +142,10 @@ def tier(request: HttpRequest, *, member: Member) -> HttpResponse:
 @member_page
 def me(request: HttpRequest, *, member: Member) -> HttpResponse:
     """Show who the member is to the bank, and the way out."""
-    return render(request, "portal/me.html", {"door": "me", "member": member, "person": _person(member)})
+    shown = {"door": "me", "member": member, "person": _person(member), "has_families": families.is_on()}
+    if shown["has_families"]:
+        shown["invitations"] = FamilyMembership.objects.inviting(member.number).count()
+    return render(request, "portal/me.html", shown)
 
 
 def _currency(code: str) -> PointCurrency:

@@ -21,6 +21,7 @@ TOTALS = {"points.view_totals", "tiers.view_totals"}
 # Liability, daily totals, journal, breakage: sums by branch and campaign.
 BOOKS = {"points.view_books"}
 RUNS = {"jobs.view_jobrun", "activity.view_intake"}
+OUTBOX = {"outbox.view_obligation"}
 TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
 # Four eyes: everybody with a need reads the requests of his branches; who proposes and who decides is said kind by kind.
 REQUESTS = {"approvals.view_request"}
@@ -31,9 +32,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     Role.TELLER: frozenset(RULES | PEOPLE | REQUESTS | PROPOSE_POINTS),
     Role.BRANCH_MANAGER: frozenset(RULES | PEOPLE | TOTALS | REQUESTS | PROPOSE_POINTS | DECIDE_POINTS),
     Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS),
-    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS),
+    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
-    Role.IT: frozenset({"jobs.view_businessdate"} | RUNS),
+    Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"}),
 }
 
 

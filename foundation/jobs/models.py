@@ -14,6 +14,9 @@ class Bank(models.Model):
     name = models.CharField(_("name"), max_length=80)
     currency = models.CharField(_("currency of money"), max_length=3, default="CNY")
     first_business_date = models.DateField(_("first business date"), help_text=_("Its close takes every earlier fact."))
+    family_pool = models.BooleanField(
+        _("families share points"), default=False, help_text=_("A head of family lets others spend his points.")
+    )
 
     class Meta:
         verbose_name = _("bank")

@@ -17,6 +17,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from foundation.approvals.kinds import registered
 from foundation.approvals.models import Request
 from foundation.jobs.models import BusinessDate, JobRun
+from foundation.outbox import measuring
 
 REQUEST_SECONDS = Histogram(
     "http_request_duration_seconds",
@@ -82,6 +83,7 @@ class NightCollector:
                 "The last closed business date, in days since 0001-01-01.",
                 closed.toordinal(),
             )
+        yield from self._outbox()
         length = self._queue_length()
         if length is not None:
             queue = GaugeMetricFamily(
@@ -89,6 +91,20 @@ class NightCollector:
             )
             queue.add_metric([QUEUE], length)
             yield queue
+
+    @staticmethod
+    def _outbox() -> Iterator[Metric]:
+        oldest = GaugeMetricFamily(
+            "loyalty_outbox_oldest_seconds", "Since when the oldest waiting obligation is due.", labels=["topic"]
+        )
+        quarantined = GaugeMetricFamily(
+            "loyalty_outbox_quarantined", "Obligations that wait for somebody to look at them.", labels=["topic"]
+        )
+        for one in measuring.measure():
+            oldest.add_metric([one.topic], one.oldest_seconds)
+            quarantined.add_metric([one.topic], one.quarantined)
+        yield oldest
+        yield quarantined
 
     @staticmethod
     def _queue_length() -> int | None:

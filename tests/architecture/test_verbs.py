@@ -5,7 +5,7 @@ import inspect
 
 from tests.architecture.test_house import ROOT, SOURCES
 
-AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, DERIVED = (
+AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, OUTBOX, DERIVED = (
     "audit",
     "facts",
     "entries",
@@ -13,6 +13,7 @@ AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, DERIVED = (
     "decisions",
     "seals",
     "requests, audited by the verb that makes them",
+    "outbox rows",
     "derived from facts, rebuilt at will",
 )
 
@@ -29,6 +30,8 @@ TRAILS = {
     "foundation.approvals.deciding.reject": AUDIT,
     "foundation.approvals.deciding.set_aside": AUDIT,
     "foundation.approvals.expiring.expire": AUDIT,
+    "foundation.outbox.relaying.handle": OUTBOX,
+    "foundation.outbox.relaying.try_again": AUDIT,
     "membership_site.configuring.configure": AUDIT,
     "members.enrolling.enrol": AUDIT,
     "members.enrolling.open_accounts": FACTS,
@@ -57,6 +60,17 @@ TRAILS = {
     "points.holding.lapse": HOLDS,
     "books.totalling.count": DERIVED,
     "books.totalling.total": DERIVED,
+    "members.families.invite": AUDIT,
+    "members.families.accept": AUDIT,
+    "members.families.decline": AUDIT,
+    "members.families.leave": AUDIT,
+    "members.families.remove": AUDIT,
+    "points.pooling.grant": AUDIT,
+    "points.pooling.spend": AUDIT,
+    "points.reminding.remind": OUTBOX,
+    "points.transferring.transfer": AUDIT,
+    "points.transferring.credit": ENTRIES,
+    "points.transferring.credit_back": ENTRIES,
     "points.sealing.digest": SEALS,
     "points.sealing.seal": SEALS,
     "tiers.reviewing.review": DECISIONS,

@@ -25,6 +25,7 @@ PAGES = (
     "/console/jobs/jobrun/",
     "/console/jobs/businessdate/",
     "/console/activity/intake/",
+    "/console/outbox/obligation/",
     "/console/audit/auditevent/",
     "/console/books/liability/",
     "/console/books/days/",
@@ -35,7 +36,10 @@ PAGES = (
 
 def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, site: str, demo_bank: None) -> None:
     member, book = Member.objects.order_by("number")[1], RuleBook.objects.earliest("id")
-    tabs = [f"/console/members/member/{member.pk}/?tab={tab}" for tab in ("tier", "points", "timeline", "accounts")]
+    tabs = [
+        f"/console/members/member/{member.pk}/?tab={tab}"
+        for tab in ("tier", "points", "timeline", "accounts", "family")
+    ]
     day = f"/console/books/days/{DailyBalance.objects.latest('business_date').business_date}/"
     currency = f"/console/points/pointcurrency/{PointCurrency.objects.get(code='reward').pk}/"
     kinds = ("/console/", "/console/members/member/", *tabs, f"/console/tiers/rulebook/{book.pk}/", currency, day)

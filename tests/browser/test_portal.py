@@ -5,8 +5,12 @@ import itertools
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from foundation import transactions
 from foundation.access.models import User
-from members.models import Member
+from foundation.actors import Actor
+from foundation.jobs import clock
+from members import families
+from members.models import FamilyMembership, Member
 from membership_site.seeding import secret_of
 from points.models import Entry, PointCurrency, Purse
 from tests.browser.visiting import open_page, sign_in, violations
@@ -26,6 +30,17 @@ def member(demo_bank: None) -> Member:
     return Member.objects.get(user=user)
 
 
+@pytest.fixture
+def family(member: Member) -> None:
+    """The member is head of a family of two, has invited a third, and is invited himself by a fourth."""
+    trail = {"at": clock.now(), "actor": Actor.job("test")}
+    other, _third, fourth = Member.objects.exclude(pk=member.pk).order_by("number")[:3]
+    for head, number in ((member, other.number), (member, "88009999"), (fourth, member.number)):
+        transactions.commit(families.invite, member_id=head.pk, number=number, **trail)
+    place = FamilyMembership.objects.inviting(other.number).get()
+    transactions.commit(families.accept, membership_id=place.pk, member_id=other.pk, **trail)
+
+
 def tab_to(page: Page, selector: str) -> None:
     """Press Tab until the element that `selector` names has the focus."""
     for _ in range(60):
@@ -35,7 +50,9 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"{selector} is out of the keyboard's reach")
 
 
-def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, site: str, member: Member) -> None:
+def test_every_page_is_accessible_and_keeps_to_the_policy(
+    chromium: Browser, site: str, member: Member, family: None
+) -> None:
     entry = Entry.objects.filter(member_id=member.pk, currency_id=1).latest("number")
     inside = (
         "/",
@@ -44,6 +61,7 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
         f"/points/reward/{entry.number}",
         "/tier",
         "/me",
+        "/family",
         "/accounts/logout/",
     )
     found, too_wide = {}, {}

@@ -31,6 +31,7 @@ OPEN_TO = {
     "jobs.businessdate": EVERYBODY,
     "jobs.jobrun": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE, Role.FINANCE, Role.IT},
     "members.member": {Role.TELLER, Role.BRANCH_MANAGER, Role.COMPLIANCE},
+    "outbox.obligation": {Role.COMPLIANCE, Role.IT},
     "points.pointcurrency": STAFF,
     "tiers.programme": STAFF,
     "tiers.rulebook": STAFF,

@@ -52,6 +52,7 @@ def test_close_day_closes_up_to_a_date_and_answers_in_json(bank):
         "roll_up",
         "review",
         "expire",
+        "remind",
         "prove",
         "count",
         "total",

@@ -8,9 +8,11 @@ from django.db import connections
 
 from foundation.jobs import beating, clock, driving
 from foundation.jobs.models import JobRun
-from membership_site import closing, schedule, tasks
+from foundation.outbox import subscribing
+from membership_site import closing, ringing, schedule, tasks
 from membership_site.celery import app
 from tests.factories import BankFactory
+from tests.outbox.errands import TOPIC, Errands, owe_errands
 
 
 def rung() -> int:
@@ -57,6 +59,23 @@ def test_a_ring_sends_for_nobody_while_somebody_drives(committed):
 
 
 @pytest.mark.django_db
+def test_a_ring_sends_for_a_relay_where_something_owed_is_due(monkeypatch):
+    monkeypatch.setattr(subscribing, "_handlers", {TOPIC: Errands()})
+    sent = []
+
+    def ring():
+        ringing.ring(close=lambda: sent.append("close_due"), relay=lambda: sent.append("relay"))
+
+    ring()
+    owe_errands(1)
+    assert sent == []
+    ring()
+    ring()
+
+    assert sent == ["relay", "relay"]
+
+
+@pytest.mark.django_db
 def test_rings_leave_one_run_a_date_with_the_last_one_s_time():
     before = clock.now()
 
@@ -70,4 +89,4 @@ def test_rings_leave_one_run_a_date_with_the_last_one_s_time():
 
 def test_the_beat_rings_once_a_minute_and_knows_no_job():
     assert app.conf.beat_schedule == schedule.RINGS == {"ring": {"task": tasks.ring.name, "schedule": 60.0}}
-    assert {tasks.ring.name, tasks.close_due.name, tasks.help_with.name} <= set(app.tasks)
+    assert {tasks.ring.name, tasks.close_due.name, tasks.help_with.name, tasks.relay.name} <= set(app.tasks)

@@ -1,12 +1,13 @@
 """The proof finds each kind of damage that somebody with the owner's password could do; this is E12."""
 
 import datetime
+import uuid
 
 import pytest
 from django.db import connections
 
 from foundation import transactions
-from points import ledger, proving
+from points import ledger, proving, transferring
 from points.models import Kind
 from tests.factories import MemberFactory, PointCurrencyFactory
 from tests.points.cast import APRIL_END, CLERK, MONDAY, TUESDAY, asked, open_bank, start_closing
@@ -57,6 +58,7 @@ def test_sound_books_are_proved_all_and_counted(committed):
         "lot_equals_allocations": 2,
         "debit_equals_allocations": 2,
         "nothing_lapsed_remains": 0,
+        "transfers_in_flight": 0,
     }
 
 
@@ -102,6 +104,36 @@ def test_an_entry_of_a_member_who_is_not_there_is_found(committed):
     damage("INSERT INTO points_purse (member_id, currency_id) SELECT 4711, id FROM points_pointcurrency")
 
     assert list(broken()) == ["entry_has_its_purse"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM outbox_obligation",
+        "UPDATE outbox_obligation SET done_at = now()",
+        "UPDATE outbox_obligation SET key = 'another'",
+    ],
+)
+def test_a_transfer_in_flight_that_nobody_is_owed_is_found(committed, sql):
+    purse = a_month_of_business()
+    member, currency = map(int, purse.split("/"))
+    transactions.commit(
+        transferring.transfer,
+        from_member_id=member,
+        to_member_id=MemberFactory().pk,
+        currency_id=currency,
+        points=5,
+        key=uuid.uuid4(),
+        reference="gift",
+        occurred_on=MONDAY,
+        at=datetime.datetime(2026, 3, 2, 4, tzinfo=datetime.UTC),
+        actor=CLERK,
+    )
+    assert broken() == {}
+
+    damage(sql)
+
+    assert broken() == {"transfers_in_flight": [purse]}
 
 
 def test_what_has_lapsed_and_still_remains_is_found(committed):

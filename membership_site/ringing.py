@@ -1,0 +1,26 @@
+"""The minute's ring: it asks the tables what is due, the night and the outbox, and sends for who does it; what is over, it ends itself."""
+
+from collections.abc import Callable
+
+from foundation import transactions
+from foundation.actors import Actor
+from foundation.approvals import expiring
+from foundation.jobs import clock
+from foundation.outbox import relaying
+from membership_site import closing
+from points import holding
+
+RING = Actor.job("ring")
+
+
+def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
+    """Send for a driver (`close`) where a date is due, and for a `relay` where something owed is; a doubled ring changes nothing.
+
+    Requests that nobody decided, and holds, whose time is over end here.
+    """
+    closing.ring(send=close)
+    if relaying.is_due():
+        relay()
+    transactions.commit(expiring.expire, at=clock.now(), actor=RING)
+    while transactions.commit(holding.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
+        pass
