@@ -1,4 +1,4 @@
-"""Relaying: doing what is owed. Safe at any time, by any number of workers, however often rung (docs/adr/0007)."""
+"""Relaying: doing what is owed. Safe at any time, by any number of workers, however often rung (docs/adr/0009)."""
 
 import datetime
 from collections import Counter
