@@ -11,10 +11,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from foundation.masking import HIDDEN
-from foundation.periods import add_months, month_end
 from foundation.refusals import Refusal
 from members.models import Member, MemberQuerySet
-from points import summaries
+from points import expiring, summaries
+from points.ledger import NEVER
 from points.models import PointCurrency
 
 MOST_POINTS = 10**12
@@ -77,9 +77,20 @@ class Checked:
     errors: list[RowError]
 
 
-def default_expiry(currency: PointCurrency, *, today: datetime.date) -> datetime.date | None:
-    """Return the last usable day that the currency gives to points credited on `today`; None: never."""
-    return None if currency.expiry_months is None else month_end(add_months(today, currency.expiry_months))
+class Lasting:
+    """Until when points credited on `today` can be used: asked once a currency, or once a member where his tier says it."""
+
+    def __init__(self, *, today: datetime.date) -> None:
+        self.today = today
+        self._found: dict[tuple[int, int | None], datetime.date] = {}
+
+    def until(self, currency: PointCurrency, member: Member) -> datetime.date | None:
+        """Return the last usable day of points that `member` is given; None: never."""
+        whose = member.pk if currency.expiry_policy == PointCurrency.Expiry.BY_TIER else None
+        key = (currency.pk, whose)
+        if key not in self._found:
+            self._found[key] = expiring.expires_on(currency=currency, member_id=member.pk, occurred_on=self.today)
+        return None if self._found[key] == NEVER else self._found[key]
 
 
 def check(rows: Sequence[dict[str, Any]], *, members: MemberQuerySet, today: datetime.date) -> Checked:
@@ -91,11 +102,12 @@ def check(rows: Sequence[dict[str, Any]], *, members: MemberQuerySet, today: dat
     numbers = {row["member"].strip() for row in rows}
     known = {member.number: member for member in members.filter(number__in=numbers).only("pk", "number", "status")}
     currencies = {currency.code: currency for currency in PointCurrency.objects.all()}
+    lasting = Lasting(today=today)
     good: list[dict[str, Any]] = []
     errors: list[RowError] = []
     seen: set[tuple[Any, ...]] = set()
     for row in rows:
-        read, wrong = _read(row, known=known, currencies=currencies, today=today)
+        read, wrong = _read(row, known=known, currencies=currencies, lasting=lasting)
         if read is not None:
             content = tuple(value for name, value in read.items() if name != "line")
             if content in seen:
@@ -115,7 +127,7 @@ def check(rows: Sequence[dict[str, Any]], *, members: MemberQuerySet, today: dat
 
 
 def _read(
-    row: dict[str, Any], *, known: dict[str, Member], currencies: dict[str, PointCurrency], today: datetime.date
+    row: dict[str, Any], *, known: dict[str, Member], currencies: dict[str, PointCurrency], lasting: Lasting
 ) -> tuple[dict[str, Any] | None, list[RowError]]:
     """Return a row in the payload's form, or None with everything that is wrong with it."""
     wrong: dict[str, str] = {}
@@ -140,10 +152,10 @@ def _read(
             wrong["expires_on"] = "date_unreadable"
         elif not lapses and "points" not in wrong and "currency" not in wrong:
             wrong["expires_on"] = "date_not_for_these"
-        elif expires_on < today:
+        elif expires_on < lasting.today:
             wrong["expires_on"] = "date_has_passed"
-    elif lapses and currency is not None:
-        expires_on = default_expiry(currency, today=today)
+    elif lapses and currency is not None and member is not None:
+        expires_on = lasting.until(currency, member)
     if wrong or member is None or currency is None:
         return None, [RowError(row["line"], field, code) for field, code in wrong.items()]
     return {

@@ -255,5 +255,10 @@ def test_the_branch_of_a_file_is_the_lowest_over_its_members(cast):
 def test_the_default_expiry_is_the_currencys(cast):
     growth = PointCurrencyFactory(growth=True)
 
-    assert checking.default_expiry(cast.points, today=TODAY).isoformat() == "2027-03-31"
-    assert checking.default_expiry(growth, today=TODAY) is None
+    lasting = checking.Lasting(today=TODAY)
+    with CaptureQueriesContext(connection) as queries:
+        days = [lasting.until(cast.points, member) for member in (cast.wang, MemberFactory.build(pk=4711))]
+
+    assert [day.isoformat() for day in days] == ["2027-03-31", "2027-03-31"]
+    assert len(queries) == 1
+    assert lasting.until(growth, cast.wang) is None
