@@ -32,13 +32,13 @@ class Purse:
 
 
 def read(member: Member, currency: PointCurrency, *, today: datetime.date, money: str) -> Purse:
-    """Return the member's points of a currency on `today`, and what lapses within a year; `money` is the bank's currency."""
-    balances = summaries.balances(member_ids=[member.pk], today=today)
-    balance = balances.get((member.pk, currency.pk), summaries.Balance())
-    until = add_months(today, CALENDAR_MONTHS)
+    """Return the member's points of a currency on `today`, and what lapses within a year; `money` is the bank's currency. One query."""
+    balance, expiring = summaries.purse(
+        member_id=member.pk, currency_id=currency.pk, today=today, until=add_months(today, CALENDAR_MONTHS)
+    )
     return Purse(
         balance=balance,
         worth_minor=None if currency.worth_minor is None else int(balance.available * currency.worth_minor),
         money=money,
-        expiring=summaries.expiring(member_id=member.pk, currency_id=currency.pk, first=today, last=until),
+        expiring=expiring,
     )

@@ -10,6 +10,9 @@ urlpatterns = [
     path("points", views.points, name="points"),
     path("points/<str:code>", views.points, name="points"),
     path("points/<str:code>/<int:number>", views.entry, name="entry"),
+    path("statements/<str:code>", views.statements, name="statements"),
+    path("statements/<str:code>/<str:month>", views.statement, name="statement"),
+    path("statements/<str:code>/<str:month>/<str:form>", views.statement, name="statement_file"),
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
 ]
