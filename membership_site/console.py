@@ -15,6 +15,7 @@ from django.views.generic import RedirectView
 from foundation.access import visibility
 from foundation.access.signing_in import day_of
 from foundation.web.browsing import BrowseAdmin
+from membership_site import ledger_pages
 from membership_site.home import home
 from membership_site.searching import search
 
@@ -39,7 +40,10 @@ MENU = [
     ),
     (
         _("Ledger"),
-        [("points.view_pointcurrency", "admin:points_pointcurrency_changelist", _("Point currencies"), "coins")],
+        [
+            ("members.view_member", "admin:ledger", _("Ledger explorer"), "book"),
+            ("points.view_pointcurrency", "admin:points_pointcurrency_changelist", _("Point currencies"), "coins"),
+        ],
     ),
     (
         _("Operations"),
@@ -77,6 +81,7 @@ class ConsoleSite(AdminSite):
             path("login/", self.login, name="login"),
             path("logout/", RedirectView.as_view(pattern_name="account_logout"), name="logout"),
             path("search/", self.admin_view(search), name="search"),
+            *ledger_pages.urls(),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.
             *(url for url in super().get_urls() if hasattr(url, "url_patterns")),
         ]
