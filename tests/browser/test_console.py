@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from members.models import Member
 from membership_site.seeding import secret_of
+from points.models import Entry
 from tests.browser.visiting import open_page, sign_in, violations
 from tests.factories import StaffFactory
 from tiers.models import RuleBook
@@ -18,6 +19,7 @@ PAGES = (
     "/console/tiers/programme/",
     "/console/tiers/rulebook/",
     "/console/campaigns/earningrule/",
+    "/console/ledger/",
     "/console/points/pointcurrency/",
     "/console/jobs/jobrun/",
     "/console/jobs/businessdate/",
@@ -29,7 +31,10 @@ PAGES = (
 def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, site: str, demo_bank: None) -> None:
     member, book = Member.objects.order_by("number")[1], RuleBook.objects.earliest("id")
     tabs = [f"/console/members/member/{member.pk}/?tab={tab}" for tab in ("tier", "points", "timeline", "accounts")]
-    kinds = ("/console/", "/console/members/member/", *tabs, f"/console/tiers/rulebook/{book.pk}/")
+    entry = Entry.objects.filter(member_id=member.pk).latest("number")
+    purse = f"/console/ledger/{member.pk}/{entry.currency_id}/"
+    explorer = (f"/console/ledger/?member={member.number}", purse, f"{purse}{entry.number}/", f"{purse}statement/")
+    kinds = ("/console/", "/console/members/member/", *tabs, *explorer, f"/console/tiers/rulebook/{book.pk}/")
     found, too_wide = {}, {}
     # Every page once at the desk's width; on the phone and in the other languages those that differ in kind.
     for language, width, paths in (

@@ -37,7 +37,9 @@ def tab_to(page: Page, selector: str) -> None:
 
 def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, site: str, member: Member) -> None:
     entry = Entry.objects.filter(member_id=member.pk, currency_id=1).latest("number")
-    inside = ("/", "/points", "/points?expiring", f"/points/reward/{entry.number}", "/tier", "/me", "/accounts/logout/")
+    statements = ("/statements/reward", f"/statements/reward/{entry.booked_on:%Y-%m}")
+    points = ("/points", "/points?expiring", f"/points/reward/{entry.number}", *statements)
+    inside = ("/", *points, "/tier", "/me", "/accounts/logout/")
     found, too_wide = {}, {}
 
     def look(page: Page, path: str, *where: object) -> None:
