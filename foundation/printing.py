@@ -7,6 +7,7 @@ import datetime
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import cast
 
 from fpdf import FPDF
 from fpdf.enums import MethodReturnValue
@@ -60,7 +61,7 @@ class Paper(FPDF):
             self.cell(40, 6.4, figure, border="B", align="R", new_x="LMARGIN", new_y="NEXT")
         self.ln(4)
 
-    def table(
+    def tabulate(
         self, *, headers: Sequence[str], widths: Sequence[float], rows: Iterable[Sequence[str]], numbers: set[int]
     ) -> None:
         """Write a table; `widths` are in millimetres, columns in `numbers` are figures, at the right. A row is never torn."""
@@ -83,11 +84,11 @@ class Paper(FPDF):
 
     def _height(self, row: Sequence[str], widths: Sequence[float]) -> float:
         self._ink(9, INK)
-        lines = [
-            len(self.multi_cell(width, LINE, text, dry_run=True, output=MethodReturnValue.LINES))
+        heights = [
+            cast(float, self.multi_cell(width, LINE, text, dry_run=True, output=MethodReturnValue.HEIGHT))
             for text, width in zip(row, widths, strict=True)
         ]
-        return max(1, *lines) * LINE + 1.6
+        return max(LINE, *heights) + 1.6
 
     def _row(
         self, row: Sequence[str], widths: Sequence[float], numbers: set[int], colour: tuple[int, int, int]

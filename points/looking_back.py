@@ -46,8 +46,7 @@ def lots(*, member_id: int, currency_id: int, day: datetime.date) -> list[LotThe
 
     What was on hold then counts as left. Their sum less the balance is what the purse owed.
     """
-    purse = {"member": member_id, "currency": currency_id, "day": day}
     with connection.cursor() as cursor:
-        cursor.execute(statement("points", "lots_at"), purse)
+        cursor.execute(statement("points", "lots_at"), {"member": member_id, "currency": currency_id, "day": day})
         names = [column.name for column in cursor.description]
         return [LotThen(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]

@@ -122,7 +122,7 @@ class MadeOut:
             ]
         )
         if statement.lines:
-            paper.table(
+            paper.tabulate(
                 headers=[_("Booked"), _("What, and why"), _("Points"), _("Balance")],
                 widths=[26, 98, 25, 25],
                 numbers={2, 3},
@@ -141,7 +141,7 @@ class MadeOut:
             paper.ln(4)
         if statement.expiring:
             paper.heading(_("Expiring next"), size=11)
-            paper.table(
+            paper.tabulate(
                 headers=[_("Last usable day"), _("Points")],
                 widths=[60, 30],
                 numbers={1},

@@ -196,4 +196,7 @@ def test_a_lapsed_pending_lot_is_neither_pending_nor_available(
     assert (now, expiring) == (summaries.Balance(available=7, pending=100), {today + 9 * DAY: 100})
     assert (then, nothing) == (summaries.Balance(available=7), {})
     for day in (tomorrow, later):
-        assert summaries.balances(member_ids=[mei.pk], today=day)[mei.pk, purse["currency_id"]] == (now, then)[day == later]
+        assert (
+            summaries.balances(member_ids=[mei.pk], today=day)[mei.pk, purse["currency_id"]]
+            == (now, then)[day == later]
+        )
