@@ -1,6 +1,7 @@
 -- Gives the keys of the entries booked from %(first)s to %(last)s of the members whose branch matches one of %(patterns)s (null: of everybody),
 -- by (member, currency, number) from %(after)s on (null: from the start), at most %(limit)s. A filter that is null filters nothing.
--- The BRIN index on booked_on finds them; OFFSET 0 keeps the planner from walking the whole primary key for an order of few rows.
+-- The BRIN index on booked_on finds them; OFFSET 0 keeps the planner from walking the whole primary key for an order of few rows,
+-- and members are probed by their key, in order, only until the page is full.
 SELECT e.member_id, e.currency_id, e.number
 FROM (
     SELECT member_id, currency_id, number FROM points_entry
@@ -11,11 +12,11 @@ FROM (
         AND (%(cause)s::text IS NULL OR starts_with(cause, %(cause)s))
         AND (%(after)s::bigint[] IS NULL OR (member_id, currency_id, number)
              > ((%(after)s::bigint[])[1], (%(after)s::bigint[])[2], (%(after)s::bigint[])[3]))
+    ORDER BY member_id, currency_id, number
     OFFSET 0
 ) e
-WHERE %(patterns)s::text[] IS NULL OR EXISTS (
-    SELECT FROM members_member m JOIN access_branch b ON b.id = m.branch_id
-    WHERE m.id = e.member_id AND b.path LIKE ANY (%(patterns)s::text[])
-)
+WHERE %(patterns)s::text[] IS NULL OR (
+    SELECT b.path FROM members_member m JOIN access_branch b ON b.id = m.branch_id WHERE m.id = e.member_id
+) LIKE ANY (%(patterns)s::text[])
 ORDER BY e.member_id, e.currency_id, e.number
 LIMIT %(limit)s
