@@ -66,6 +66,10 @@ def portal_pages(page: Page) -> dict[str, str]:
         found["expiring"] = page.locator("a.door").first.get_attribute("href")
     if page.locator("a.line").count():
         found["entry"] = page.locator("a.line").first.get_attribute("href")
+    for name in ("statements", "statement"):
+        if statements := _links(page, "a[href^='/statements/']"):
+            found[name] = statements[0]
+            page.goto(found[name])
     return found | {"sign-out": "/accounts/logout/", "nothing": "/nothing-here"}
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from campaigns.models import EarningRuleVersion
 from foundation.jobs.models import Bank
 from foundation.money import money, number
+from foundation.naming import worded_each
 from foundation.translating import translated
 from points import expiring
 from points.models import PointCurrency
@@ -73,7 +74,7 @@ def _taken(version: EarningRuleVersion, currency: str) -> list[str]:
     taken = [directions[version.direction]] if version.direction else []
     for field, sentence in sentences.items():
         if words := getattr(version, field):
-            taken.append(sentence % {"words": _join(words)})
+            taken.append(sentence % {"words": _join(worded_each(words))})
     if least := version.minimum_amount_minor:
         taken.append(_("Only amounts of %(amount)s or more count.") % {"amount": money(least, currency=currency)})
     return taken or [_("Every activity counts.")]

@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import EarningRuleVersion
 from foundation.jobs.models import Bank
-from foundation.money import money, number
+from foundation.money import money as amount
+from foundation.money import number
 from foundation.translating import translated
 from points.models import Entry
 from tiers.models import Tier
@@ -36,17 +37,21 @@ def why(entry: Entry) -> Reason | None:
     return why_each([entry])[0]
 
 
-def why_each(entries: Iterable[Entry]) -> list[Reason | None]:
-    """Return the reasons of entries, in order, in three statements at most."""
+def why_each(entries: Iterable[Entry], *, tiers: Iterable[Tier] | None = None, money: str = "") -> list[Reason | None]:
+    """Return the reasons of entries, in order, in three statements at most.
+
+    One where all tiers, with their programmes, and the bank's currency (`money`) are at hand.
+    """
     entries = list(entries)
     wanted = {entry.rule_version_id for entry in entries if entry.rule_version_id is not None and entry.figures}
     if not wanted:
         return [None] * len(entries)
     versions = EarningRuleVersion.objects.select_related("rule").in_bulk(wanted)
-    tiers = {(tier.programme.code, tier.code): tier for tier in Tier.objects.select_related("programme")}
-    currency = Bank.objects.get().currency
+    known = Tier.objects.select_related("programme") if tiers is None else tiers
+    by_code = {(tier.programme.code, tier.code): tier for tier in known}
+    currency = money or Bank.objects.get().currency
     return [
-        _reason(entry, versions[entry.rule_version_id], tiers, currency) if entry.rule_version_id in wanted else None
+        _reason(entry, versions[entry.rule_version_id], by_code, currency) if entry.rule_version_id in wanted else None
         for entry in entries
     ]
 
@@ -59,7 +64,7 @@ def _reason(entry: Entry, version: EarningRuleVersion, tiers: dict[tuple[str, st
         return Reason(version=version, rule=rule, working=working, note="")
     factors = [number(Decimal(figures["rate"]))]
     if figures["per"] == EarningRuleVersion.Per.AMOUNT:
-        factors.insert(0, money(figures["amount_minor"], currency=currency))
+        factors.insert(0, amount(figures["amount_minor"], currency=currency))
     if "multiplier" in figures:
         tier = tiers[figures["programme"], figures["tier"]]
         factors.append(f"{translated(tier.names)} ×{figures['multiplier']}")

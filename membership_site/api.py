@@ -16,6 +16,7 @@ from foundation.web import problems
 from foundation.web.views import ApiView
 from members import api as members
 from portal import api as portal
+from portal import statements_api
 
 
 class RootOut(serializers.Serializer):
@@ -88,6 +89,7 @@ V1 = [
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),
     *portal.urlpatterns,
+    *statements_api.urlpatterns,
     *members.urlpatterns,
     *campaigns.urlpatterns,
     re_path(r"", csrf_exempt(problems.not_found)),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from activity.models import Activity, BalanceSnapshot, Holding, Source
 from campaigns import explaining
 from foundation.approvals.models import SEE_REQUESTS
+from foundation.naming import worded
 from foundation.web import paging
 from foundation.web.browsing import past
 from members import families
@@ -178,7 +179,7 @@ def timeline_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     for cause, activity in causes.items():
         activity.earned = earned.get(cause, [])
         words = (activity.purpose, activity.product, activity.merchant_category, activity.channel, activity.branch)
-        activity.words = [word.replace("_", " ") for word in (activity.kind, *words) if word]
+        activity.words = [worded(word) for word in (activity.kind, *words) if word]
     return {"activities": rows, "next_page": next_page, "is_first_page": not after}
 
 

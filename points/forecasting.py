@@ -47,10 +47,16 @@ class BankForecast:
         return max((month.points for month in self.months.values()), default=0)
 
 
-def of_member(*, member_id: int, currency: PointCurrency, today: datetime.date, months: int = MONTHS) -> list[Lapse]:
-    """Return what lapses of a purse from `today` until so many months on, soonest first; two statements at most."""
-    until = add_months(today, months)
-    dated = summaries.expiring(member_id=member_id, currency_id=currency.pk, first=today, last=until)
+def of_member(
+    *, member_id: int, currency: PointCurrency, today: datetime.date, dated: dict[datetime.date, int] | None = None
+) -> list[Lapse]:
+    """Return what lapses of a purse from `today` until MONTHS on, soonest first; two statements at most.
+
+    `dated` is what summaries.expiring or summaries.purse gave for that time, where the caller has asked already.
+    """
+    until = add_months(today, MONTHS)
+    if dated is None:
+        dated = summaries.expiring(member_id=member_id, currency_id=currency.pk, first=today, last=until)
     lapses = [Lapse(on=day, points=points) for day, points in dated.items()]
     if currency.expiry_policy == PointCurrency.Expiry.INACTIVITY:
         asked: dict[str, int | datetime.date] = {"member_id": member_id, "currency_id": currency.pk, "today": today}

@@ -24,6 +24,8 @@ from portal import purses, telling
 from tiers import explaining
 from tiers.models import Programme
 
+KINDS = [(kind.name.lower(), kind.label) for kind in Kind]
+
 
 class IsMember(BasePermission):
     """A person who is signed in and is a member of the bank."""
@@ -233,7 +235,7 @@ class EntryOut(serializers.Serializer):
 
     id = serializers.CharField()
     currency = serializers.CharField()
-    kind = serializers.ChoiceField(choices=[(kind.name.lower(), kind.label) for kind in Kind])
+    kind = serializers.ChoiceField(choices=KINDS)
     points = serializers.IntegerField()
     balanceAfter = serializers.IntegerField()  # noqa: N815
     occurredOn = serializers.DateField()  # noqa: N815
@@ -268,7 +270,7 @@ def _entries(entries: list[Entry], currency: PointCurrency, today: datetime.date
     ]
 
 
-def _currency(code: str | None) -> PointCurrency:
+def currency_of(code: str | None) -> PointCurrency:
     """Return the currency of that code, without one the bank's first reward currency; no such one: not found."""
     for currency in PointCurrency.objects.order_by("id"):
         if currency.code == code or (not code and currency.kind == PointCurrency.Kind.REWARD):
@@ -293,7 +295,7 @@ class MyEntries(MemberView):
     def get(self, request: Request) -> Response:
         """List a purse's entries from the newest booked back, by keyset pages, each with its reason in words."""
         currency, limit = (
-            _currency(request.query_params.get("currency")),
+            currency_of(request.query_params.get("currency")),
             paging.limit_of(request.query_params.get("limit")),
         )
         entries = Entry.objects.filter(member_id=self.member.pk, currency_id=currency.pk).order_by("-number")
@@ -319,7 +321,7 @@ class MyEntry(MemberView):
     )
     def get(self, request: Request, code: str, number: int) -> Response:
         """Give one entry of the member's own with its reason in words; another's does not exist for him."""
-        currency = _currency(code)
+        currency = currency_of(code)
         entry = Entry.objects.filter(
             member_id=self.member.pk, currency_id=currency.pk, number=min(number, 2**31 - 1)
         ).first()

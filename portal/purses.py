@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import itertools
 
+from foundation.periods import add_months
 from members.models import Member
 from points import forecasting, summaries
 from points.forecasting import Lapse
@@ -43,12 +44,16 @@ class Purse:
 
 
 def read(member: Member, currency: PointCurrency, *, today: datetime.date, money: str) -> Purse:
-    """Return the member's points of a currency on `today`, and what lapses within a year; `money` is the bank's currency."""
-    balances = summaries.balances(member_ids=[member.pk], today=today)
-    balance = balances.get((member.pk, currency.pk), summaries.Balance())
+    """Return the member's points of a currency on `today`, and what lapses within a year; `money` is the bank's currency.
+
+    One query, and one more where the currency's points lapse by inactivity.
+    """
+    balance, dated = summaries.purse(
+        member_id=member.pk, currency_id=currency.pk, today=today, until=add_months(today, forecasting.MONTHS)
+    )
     return Purse(
         balance=balance,
         worth_minor=None if currency.worth_minor is None else int(balance.available * currency.worth_minor),
         money=money,
-        lapses=forecasting.of_member(member_id=member.pk, currency=currency, today=today),
+        lapses=forecasting.of_member(member_id=member.pk, currency=currency, today=today, dated=dated),
     )

@@ -2,13 +2,14 @@
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import explaining
 from points.models import Entry, Kind, Lot
+from tiers.models import Tier
 
 TITLES: dict[int, str | Promise] = {
     Kind.EARN: _("Points earned"),
@@ -37,10 +38,18 @@ class Told:
     origin: Entry | None
 
 
-def tell(entries: Sequence[Entry], *, today: datetime.date, has_pending: bool = True) -> None:
+def tell(
+    entries: Sequence[Entry],
+    *,
+    today: datetime.date,
+    has_pending: bool = True,
+    tiers: Iterable[Tier] | None = None,
+    money: str = "",
+) -> None:
     """Give each entry of one purse its words, as `entry.told`, in five queries for all of them.
 
-    Lots are looked through for what is pending only where the purse has any (`has_pending`).
+    Lots are looked through for what is pending only where the purse has any (`has_pending`); tiers and the bank's currency
+    are asked for only where they are not given.
     """
     if not entries:
         return
@@ -49,7 +58,7 @@ def tell(entries: Sequence[Entry], *, today: datetime.date, has_pending: bool = 
     lots = {entry.number: int(entry.cause.removeprefix(LOT)) for entry in entries if entry.kind == Kind.EXPIRE}
     credits = Entry.objects.filter(**purse, number__in=lots.values()) if lots else ()
     origins = {origin.number: origin for origin in credits}
-    for entry, reason in zip(entries, explaining.why_each(entries), strict=True):
+    for entry, reason in zip(entries, explaining.why_each(entries, tiers=tiers, money=money), strict=True):
         entry.told = Told(
             title=reason.rule if reason else str(_title(entry)),
             reason=reason,

@@ -6,25 +6,32 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Subquery
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from campaigns.describing import describe as describe_rule
-from foundation.access.signing_in import day_of
-from foundation.jobs import fencing
-from foundation.jobs.models import Bank
+from foundation.access.signing_in import day_of, moment_of
+from foundation.jobs import clock
+from foundation.jobs.models import Bank, BusinessDate
 from members import families, sealing
 from members.models import FamilyMembership, Member
+from points import stating
 from points.expiring import describe as describe_expiry
 from points.ledger import NEVER
 from points.models import Allocation, Entry, Lot, PointCurrency
 from portal import history, purses, telling
+from portal.statements import FORMS, MadeOut
 from tiers import describing, explaining, standings
 from tiers.models import Condition, Decision
 
 LATEST = 5
+LAST_CLOSED = Subquery(
+    BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).order_by("-date").values("date")[:1]
+)
+MONEY = Subquery(Bank.objects.values("currency")[:1])
 DECISIONS = 50
 
 
@@ -36,8 +43,11 @@ def member_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
     @require_safe
     @functools.wraps(view)
     def page(request: HttpRequest, **arguments: Any) -> HttpResponse:
-        member = Member.objects.select_related("branch", "person").filter(user=request.user).first()
+        members = Member.objects.select_related("branch", "person").filter(user=request.user)
+        # Every page asks for these; so they come with the member, in one query.
+        member = members.annotate(asked_at=clock.reading(), last_closed=LAST_CLOSED, money=MONEY).first()
         if member:
+            request.user.acts_at = member.asked_at
             return view(request, member=member, **arguments)
         if request.user.is_staff:
             return redirect("admin:index")
@@ -50,13 +60,15 @@ def member_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 def home(request: HttpRequest, *, member: Member) -> HttpResponse:
     """Show where the member stands: his tier, his points, what lapses next, what came last."""
     today = day_of(request.user)
-    as_of = fencing.last_closed() or today
+    as_of = member.last_closed or today
     currency = _currency("")
-    words = describing.Words()
-    purse = purses.read(member, currency, today=today, money=words.currency)
+    words = describing.Words(member.money)
+    purse = purses.read(member, currency, today=today, money=member.money)
     entries = list(history.entries_of(member_id=member.pk, currency_id=currency.pk)[:LATEST])
-    telling.tell(entries, today=today, has_pending=purse.balance.pending > 0)
-    main, *others = standings.at(member_id=member.pk, day=as_of) or [None]
+    stood = standings.at(member_id=member.pk, day=as_of)
+    tiers = [tier for one in stood for tier in one.tiers]
+    telling.tell(entries, today=today, has_pending=purse.balance.pending > 0, tiers=tiers, money=member.money)
+    main, *others = stood or [None]
     shown = {
         "door": "home",
         "member": member,
@@ -85,7 +97,7 @@ def points(request: HttpRequest, *, member: Member, code: str = "") -> HttpRespo
     if request.htmx and after:
         return render(request, "portal/lines.html", shown)
     others = PointCurrency.objects.filter(kind=PointCurrency.Kind.REWARD).exclude(pk=currency.pk).order_by("id")
-    purse = purses.read(member, currency, today=today, money=Bank.objects.get().currency)
+    purse = purses.read(member, currency, today=today, money=member.money)
     shown |= {"purse": purse, "others": others}
     return render(request, "portal/points.html", shown | {"spendable": currency.kind == PointCurrency.Kind.REWARD})
 
@@ -121,10 +133,37 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
 
 
 @member_page
+def statements(request: HttpRequest, *, member: Member, code: str) -> HttpResponse:
+    """List the months of which there is a statement, the newest first."""
+    currency = _currency(code)
+    months = stating.months(member_id=member.pk, currency_id=currency.pk, today=day_of(request.user))
+    return render(request, "portal/statements.html", {"door": "points", "currency": currency, "months": months})
+
+
+@member_page
+def statement(
+    request: HttpRequest, *, member: Member, code: str, month: str, form: str = ""
+) -> HttpResponse | HttpResponseBase:
+    """Show the statement of a month, or give it as a file (`form`: pdf, csv, xlsx)."""
+    if form and form not in FORMS:
+        raise Http404
+    today = day_of(request.user)
+    try:
+        made = MadeOut.of(member, _currency(code), month, holder=_person(member).full_name, today=today)
+    except stating.NoStatement as refusal:
+        raise Http404(str(refusal)) from refusal
+    if form:
+        return made.download(form, at=moment_of(request.user))
+    months = stating.months(member_id=member.pk, currency_id=made.statement.currency.pk, today=today)
+    shown = {"door": "points", "made": made, "statement": made.statement, "currency": made.statement.currency}
+    return render(request, "portal/statement.html", shown | {"months": months, "forms": FORMS})
+
+
+@member_page
 def tier(request: HttpRequest, *, member: Member) -> HttpResponse:
     """Show, for each programme, what holds the tier, what the next one asks, what counts, and how it came about."""
-    as_of = fencing.last_closed() or day_of(request.user)
-    words = describing.Words()
+    as_of = member.last_closed or day_of(request.user)
+    words = describing.Words(member.money)
     decisions = Decision.objects.filter(member=member, as_of__lte=as_of).order_by("-as_of")
     decisions = list(decisions.select_related("from_tier", "to_tier")[:DECISIONS])
     programmes = []

@@ -7,7 +7,7 @@ import dataclasses
 import datetime
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any, Self
 
@@ -116,10 +116,11 @@ def ladders_in_force(*, as_of: datetime.date) -> list[Ladder]:
     return load(books.distinct("programme").select_related("programme"))
 
 
-def load(books: Iterable[RuleBook]) -> list[Ladder]:
-    """Return the ladders of rule books in two statements more, however many there are."""
+def load(books: Iterable[RuleBook], *, tiers: Sequence[Tier] | None = None) -> list[Ladder]:
+    """Return the ladders of rule books in two statements more, however many there are; one where their `tiers` are at hand, by rank."""
     books = list(books)
-    tiers = list(Tier.objects.filter(programme__in=[book.programme_id for book in books]).order_by("rank"))
+    if tiers is None:
+        tiers = list(Tier.objects.filter(programme__in=[book.programme_id for book in books]).order_by("rank"))
     conditions = list(
         Condition.objects.filter(rule_book__in=books)
         .select_related("tier", "series__currency")

@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 
 from foundation.jobs.models import Bank
 from foundation.money import money, number
+from foundation.naming import worded_each
 from tiers.compiling import Ladder, Measure, Value, load
 from tiers.models import Condition, Metric, RuleBook, Tier
 
@@ -91,21 +92,9 @@ def counting(ladder: Ladder) -> list[str]:
                 sentence = _("A product counts from the day it is opened until the day it is closed.")
             case Metric.TENURE:
                 sentence = _("Membership counts in full months since joining.")
-        classes = both(account_class(code) for code in selection or USUAL_CLASSES)
-        sentences.append(sentence % {"classes": classes, "kinds": ", ".join(selection)})
+        classes = both(worded_each(selection or USUAL_CLASSES))
+        sentences.append(sentence % {"classes": classes, "kinds": ", ".join(worded_each(selection))})
     return list(dict.fromkeys(sentences))
-
-
-def account_class(code: str) -> str:
-    """Return the word for a class of accounts; a class of the bank's own has its code for a word."""
-    words = {
-        "deposit": _("deposit"),
-        "wealth": _("wealth"),
-        "insurance": _("insurance"),
-        "loan": _("loan"),
-        "card": _("card"),
-    }
-    return words.get(code, code)
 
 
 def both(parts: Iterable[str]) -> str:
@@ -128,10 +117,10 @@ def _joined(parts: Sequence[str], pattern: str) -> str:
 
 
 class Words:
-    """The words for measures and their figures, money in the bank's currency."""
+    """The words for measures and their figures, money in the bank's currency (asked for where it is not given)."""
 
-    def __init__(self) -> None:
-        self.currency = Bank.objects.get().currency
+    def __init__(self, currency: str = "") -> None:
+        self.currency = currency or Bank.objects.get().currency
 
     def shown(self, measure: Measure, figure: int) -> str:
         """Return a whole figure as people read it; of assets it is in minor units."""

@@ -113,9 +113,12 @@ def explain(
     """Explain the member's tier in a programme as of a date in the reader's language; None where no rule book was in force.
 
     Figures are measured now, facts included that were booked later; the decision keeps those that it was made on. `history` are
-    decisions of the programme to be told too. Eight statements or fewer; four where `stood` and `words` are at hand already.
+    decisions of the programme to be told too. Seven statements or fewer; three where `stood` and `words` are at hand already.
     """
-    books = load(programme.rule_books.order_by("-in_force_from").select_related("programme"))
+    books = load(
+        programme.rule_books.order_by("-in_force_from").select_related("programme"),
+        tiers=stood.tiers if stood else None,
+    )
     ladder = next((one for one in books if one.rule_book.in_force_from <= as_of), None)
     if ladder is None or not ladder.tiers:
         return None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import itertools
 
 from django.db import connection
 
@@ -11,16 +12,17 @@ from tiers.models import Decision, Programme, Tier
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stood:
-    """A member's tier in a programme on a day; without a decision it is standard, since joining."""
+    """A member's tier in a programme on a day; without a decision it is standard, since joining. `tiers` are all of it, by rank."""
 
     programme: Programme
     tier: Tier
     valid_until: datetime.date | None
     decision: Decision | None
+    tiers: list[Tier]
 
 
 def at(*, member_id: int, day: datetime.date) -> list[Stood]:
-    """Return the member's tier in each programme as of the end of `day`, the main programme first; three statements."""
+    """Return the member's tier in each programme as of the end of `day`, the main programme first; two statements."""
     latest = (
         Decision.objects.filter(member=member_id, as_of__lte=day)
         .order_by("programme", "-as_of")
@@ -28,17 +30,18 @@ def at(*, member_id: int, day: datetime.date) -> list[Stood]:
         .select_related("from_tier", "to_tier", "rule_book")
     )
     decisions = {decision.programme_id: decision for decision in latest}
-    programmes = Programme.objects.prefetch_related("tiers").order_by("-is_main", "id")
-    return [_stood(programme, decisions.get(programme.pk)) for programme in programmes if programme.tiers.all()]
+    tiers = Tier.objects.select_related("programme").order_by("-programme__is_main", "programme_id", "rank")
+    ladders = [list(ladder) for _programme, ladder in itertools.groupby(tiers, key=lambda tier: tier.programme_id)]
+    return [_stood(ladder, decisions.get(ladder[0].programme_id)) for ladder in ladders]
 
 
-def _stood(programme: Programme, decision: Decision | None) -> Stood:
-    standard = min(programme.tiers.all(), key=lambda tier: tier.rank)
+def _stood(tiers: list[Tier], decision: Decision | None) -> Stood:
     return Stood(
-        programme=programme,
-        tier=decision.to_tier if decision else standard,
+        programme=tiers[0].programme,
+        tier=decision.to_tier if decision else tiers[0],
         valid_until=decision.valid_until if decision else None,
         decision=decision,
+        tiers=tiers,
     )
 
 

@@ -6,10 +6,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import formats, timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from foundation.jobs.models import Chunk, JobRun
 from foundation.money import number
+from foundation.naming import worded
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Section, choose
 
@@ -27,12 +29,23 @@ def figures(counts: dict[str, Any]) -> str:
 @admin.register(JobRun)
 class JobRunAdmin(BrowseAdmin):
     keyset = ("-business_date", "-id")
-    list_display = ("business_date", "job", "status_pill", "step", "attempts", "started", "seconds")
+    list_display = ("business_date", "job_name", "status_pill", "step_name", "attempts", "started", "seconds")
     list_filter = (choose("status"),)
     intro = _(
         "One row per job and business date, the latest on top. A run that failed is tried again by the next ring."
     )
     empty = _("No job has run yet.")
+
+    @admin.display(description=_("job"))
+    def job_name(self, run: JobRun) -> str:
+        return capfirst(worded(run.job))
+
+    @admin.display(description=_("step"))
+    def step_name(self, run: JobRun) -> str:
+        return worded(run.step)
+
+    def heading(self, run: JobRun) -> str:
+        return f"{capfirst(worded(run.job))} {run.business_date:%Y-%m-%d}"
 
     @admin.display(description=_("status"))
     def status_pill(self, run: JobRun) -> str:
@@ -49,7 +62,7 @@ class JobRunAdmin(BrowseAdmin):
     def facts(self, request: HttpRequest, run: JobRun) -> list:
         return [
             (_("status"), self.status_pill(run)),
-            (_("step"), run.step),
+            (_("step"), worded(run.step)),
             (_("attempts"), run.attempts),
             (_("started at"), shown_at(run.started_at)),
             (_("finished at"), shown_at(run.finished_at)),
@@ -74,7 +87,7 @@ def steps_of(chunks: list[Chunk]) -> Section:
             counts.update({name: value for name, value in chunk.counts.items() if isinstance(value, int) and value})
         seconds = sum(chunk.seconds or 0 for chunk in own)
         done = sum(chunk.done_at is not None for chunk in own)
-        rows.append([step, number(len(own)), number(done), f"{seconds:,.2f}", figures(counts)])
+        rows.append([worded(step), number(len(own)), number(done), f"{seconds:,.2f}", figures(counts)])
     headers = [_("step"), _("chunks"), _("done"), _("seconds"), _("counts")]
     return Section(title=_("Steps"), headers=headers, numbers=frozenset({1, 2, 3}), rows=rows)
 
@@ -86,7 +99,7 @@ def left_of(chunks: list[Chunk]) -> Section:
         title=_("Chunks still open"),
         headers=[_("step"), _("first member"), _("last member")],
         numbers=frozenset({1, 2}),
-        rows=[[chunk.step, str(chunk.first_member), str(chunk.last_member)] for chunk in left],
+        rows=[[worded(chunk.step), str(chunk.first_member), str(chunk.last_member)] for chunk in left],
         empty=_("None: every chunk is done."),
     )
 

@@ -3,6 +3,7 @@
 import datetime
 
 from django.db import connection
+from django.db.models import DateTimeField, Func
 from django.utils import timezone
 
 
@@ -11,6 +12,11 @@ def now() -> datetime.datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         return cursor.fetchone()[0]
+
+
+def reading() -> Func:
+    """Return the database's present instant as an expression, for a query that is asked anyway."""
+    return Func(function="clock_timestamp", output_field=DateTimeField())
 
 
 def today() -> datetime.date:

@@ -1,11 +1,14 @@
 """The API describes itself, and every answer carries what it should."""
 
+import datetime
 import json
 from io import StringIO
 
+import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from foundation.jobs import beating, clock
 from tests.api.conftest import system, token
 
 
@@ -66,7 +69,17 @@ def test_a_client_gets_no_scope_that_it_was_not_given(db):
 
 def test_probes_and_metrics_answer(db):
     assert Client().get("/healthz").json() == {"status": "ok"}
-    assert Client().get("/readyz").json()["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok"}
+    checks = {"database": "ok", "migrations": "ok", "broker": "ok", "beat": "never"}
+    assert Client().get("/readyz").json() == {"status": "degraded", "checks": checks}
+
+
+@pytest.mark.parametrize(("minutes", "word", "status"), [(0, "ok", "ok"), (4, "ok", "ok"), (6, "late", "degraded")])
+def test_a_late_heartbeat_degrades_the_site_and_leaves_it_ready(db, minutes, word, status):
+    beating.beat(at=clock.now() - datetime.timedelta(minutes=minutes))
+
+    answer = Client().get("/readyz")
+
+    assert (answer.status_code, answer.json()["status"], answer.json()["checks"]["beat"]) == (200, status, word)
     assert b"http_request_duration_seconds" in Client().get("/metrics").content
 
 

@@ -139,3 +139,53 @@ def test_problems_speak_the_language_asked_for(me, language):
     answer = me.get("/api/v1/me/ledger-entries/ent_points_9", headers={"accept-language": language})
 
     assert (answer.json()["code"], answer["Content-Language"]) == ("not_found", language)
+
+
+def test_statements_come_by_month_in_full_and_as_files(me):
+    spend(me.member, "T1", 128_50)
+    spend(me.member, "T2", 20_00)
+
+    listed = me.get("/api/v1/me/statements").json()
+    statement = me.get("/api/v1/me/statements/2026-03").json()
+
+    assert listed["currency"] == "points"
+    assert listed["data"][-1] == {"month": "2026-03", "opening": 0, "closing": 148, "entries": 2}
+    assert (statement["opening"], statement["closing"], statement["owed"]) == (0, 148, 0)
+    assert statement["moved"] == [{"kind": "earn", "points": 148}]
+    assert [(line["id"], line["points"], line["balance"]) for line in statement["lines"]] == [
+        ("ent_points_1", 128, 128),
+        ("ent_points_2", 20, 148),
+    ]
+    assert "128.50" in statement["lines"][0]["explanation"]
+    files = {form: me.get(f"/api/v1/me/statements/2026-03/{form}") for form in ("pdf", "csv", "xlsx")}
+    assert {form: answer.status_code for form, answer in files.items()} == {"pdf": 200, "csv": 200, "xlsx": 200}
+    assert files["pdf"].content.startswith(b"%PDF")
+    assert b"".join(files["csv"].streaming_content).startswith(b"\xef\xbb\xbf")
+    assert all(answer["Cache-Control"] == "no-store" for answer in files.values())
+
+
+@pytest.mark.parametrize("month", ["2026-02", "2026-13", "x", "9999-12"])
+def test_a_month_without_a_statement_is_a_problem_with_its_code(me, month):
+    spend(me.member, "T1", 128_50)
+
+    for path in (f"/api/v1/me/statements/{month}", f"/api/v1/me/statements/{month}/pdf"):
+        answer = me.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "no_statement")
+
+
+def test_a_form_or_currency_that_is_none_is_not_found(me):
+    spend(me.member, "T1", 128_50)
+
+    assert me.get("/api/v1/me/statements/2026-03/docx").json()["code"] == "not_found"
+    assert me.get("/api/v1/me/statements?currency=none").json()["code"] == "not_found"
+
+
+def test_nobody_reads_statements_without_signing_in_or_of_another(me):
+    spend(me.member, "T1", 128_50)
+    stranger = MemberFactory(user=UserFactory())
+    other = Client()
+    other.force_login(stranger.user)
+
+    assert other.get("/api/v1/me/statements").json()["data"] == []
+    assert other.get("/api/v1/me/statements/2026-03/pdf").status_code == 404
+    assert Client().get("/api/v1/me/statements/2026-03/pdf").status_code in (401, 403)

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 from books.models import DailyBalance
 from members.models import Member
 from membership_site.seeding import secret_of
-from points.models import PointCurrency
+from points.models import Entry, PointCurrency
 from tests.browser.visiting import open_page, sign_in, violations
 from tests.factories import StaffFactory
 from tiers.models import RuleBook
@@ -21,6 +21,7 @@ PAGES = (
     "/console/tiers/programme/",
     "/console/tiers/rulebook/",
     "/console/campaigns/earningrule/",
+    "/console/ledger/",
     "/console/points/pointcurrency/",
     "/console/jobs/jobrun/",
     "/console/jobs/businessdate/",
@@ -42,7 +43,18 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
     ]
     day = f"/console/books/days/{DailyBalance.objects.latest('business_date').business_date}/"
     currency = f"/console/points/pointcurrency/{PointCurrency.objects.get(code='reward').pk}/"
-    kinds = ("/console/", "/console/members/member/", *tabs, f"/console/tiers/rulebook/{book.pk}/", currency, day)
+    entry = Entry.objects.filter(member_id=member.pk).latest("number")
+    purse = f"/console/ledger/{member.pk}/{entry.currency_id}/"
+    explorer = (f"/console/ledger/?member={member.number}", purse, f"{purse}{entry.number}/", f"{purse}statement/")
+    kinds = (
+        "/console/",
+        "/console/members/member/",
+        *tabs,
+        *explorer,
+        f"/console/tiers/rulebook/{book.pk}/",
+        currency,
+        day,
+    )
     found, too_wide = {}, {}
     # Every page once at the desk's width; on the phone and in the other languages those that differ in kind.
     for language, width, paths in (

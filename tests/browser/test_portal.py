@@ -54,16 +54,9 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(
     chromium: Browser, site: str, member: Member, family: None
 ) -> None:
     entry = Entry.objects.filter(member_id=member.pk, currency_id=1).latest("number")
-    inside = (
-        "/",
-        "/points",
-        "/points/reward/expiring",
-        f"/points/reward/{entry.number}",
-        "/tier",
-        "/me",
-        "/family",
-        "/accounts/logout/",
-    )
+    statements = ("/statements/reward", f"/statements/reward/{entry.booked_on:%Y-%m}")
+    points = ("/points", "/points/reward/expiring", f"/points/reward/{entry.number}", *statements)
+    inside = ("/", *points, "/tier", "/me", "/family", "/accounts/logout/")
     found, too_wide = {}, {}
 
     def look(page: Page, path: str, *where: object) -> None:

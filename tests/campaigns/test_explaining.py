@@ -109,7 +109,7 @@ def test_a_rule_says_everything_it_does():
 
     assert describe(EarningRuleVersion.objects.get(pk=version.pk)) == [
         "Only debits count.",
-        "Only activities of these kinds count: bill, card_spend.",
+        "Only activities of these kinds count: bill, card payment.",
         "These merchant categories do not count: tax.",
         "Only amounts of ¥300.00 or more count.",
         "Each ¥1.00 of an activity earns 0.1 Points, 0.005 Growth; the whole is rounded down.",

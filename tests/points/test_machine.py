@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from foundation.jobs.models import BusinessDate
-from points import holding, lapsing, releasing
+from points import holding, lapsing, looking_back, releasing
 from points.holding import Aside
 from points.ledger import NEVER
 from points.models import Kind, Lot, Purse
@@ -31,6 +31,7 @@ class Ledger(RuleBasedStateMachine):
         self.savepoint.__enter__()
         self.wang, self.points = open_bank()
         self.today, self.lots, self.owed, self.number, self.sent, self.holds = MONDAY, [], 0, 0, [], {}
+        self.closed = {}
 
     def teardown(self):
         if hasattr(self, "savepoint"):
@@ -181,6 +182,11 @@ class Ledger(RuleBasedStateMachine):
                 lot[3] = 0
                 self.number += 1
         assert books_ok(as_of=closed)
+        self.closed[closed] = sum(lot[3] for lot in self.lots) - self.owed
+        purse = {"member_id": self.wang.pk, "currency_id": self.points.pk}
+        assert {day: looking_back.balance(**purse, day=day) for day in self.closed} == self.closed
+        left = {lot.number: lot.left for lot in looking_back.lots(**purse, day=closed)}
+        assert left == {number: points for _last, number, _from, points in self.lots if points}
 
     @invariant()
     def agrees(self):

@@ -10,7 +10,7 @@ from foundation.actors import Actor
 from foundation.jobs.models import BusinessDate
 from foundation.periods import add_months
 from members.models import Member
-from points import lapsing
+from points import lapsing, summaries
 from points.models import Kind
 from tests.factories import (
     ActivityFactory,
@@ -225,5 +225,25 @@ def test_home_takes_the_same_few_queries_however_long_the_history(
     for _ in range(40):
         post(9, rule_version_id=version.pk, figures=figures, kind=Kind.EARN)
 
-    with django_assert_max_num_queries(22):  # each by a key, half of them small configuration
+    with django_assert_max_num_queries(12):  # each by a key, half of them small configuration
         page("/")
+
+
+def test_a_lapsed_pending_lot_is_neither_pending_nor_available(
+    page: Page, post: Callable, mei: Member, today: datetime.date
+) -> None:
+    post(100, expires_on=today + 9 * DAY, available_on=today + 5 * DAY)
+    post(7)
+    tomorrow, later = today + DAY, today + 10 * DAY
+    purse = {"member_id": mei.pk, "currency_id": PointCurrencyFactory().pk, "until": today + 300 * DAY}
+
+    now, expiring = summaries.purse(**purse, today=tomorrow)
+    then, nothing = summaries.purse(**purse, today=later)
+
+    assert (now, expiring) == (summaries.Balance(available=7, pending=100), {today + 9 * DAY: 100})
+    assert (then, nothing) == (summaries.Balance(available=7), {})
+    for day in (tomorrow, later):
+        assert (
+            summaries.balances(member_ids=[mei.pk], today=day)[mei.pk, purse["currency_id"]]
+            == (now, then)[day == later]
+        )

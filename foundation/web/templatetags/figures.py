@@ -2,7 +2,7 @@
 
 from django import template
 
-from foundation import money
+from foundation import money, naming
 from foundation.translating import translated
 
 register = template.Library()
@@ -24,6 +24,12 @@ def signed(value: int) -> str:
 def money_(amount_minor: int | None, currency: str) -> str:
     """Write an amount in minor units: ¥124.80; a dash where there is none."""
     return "–" if amount_minor is None else money.money(amount_minor, currency=currency)
+
+
+@register.filter
+def worded(code: str) -> str:
+    """Write the word for a code of the bank's files, of a job or of a step."""
+    return naming.worded(code)
 
 
 @register.filter
