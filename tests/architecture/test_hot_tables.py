@@ -3,11 +3,11 @@
 import pytest
 from django.db import connection
 
-from activity.models import Activity, BalanceSnapshot, GradeReport, Holding
+from activity.models import Activity, BalanceSnapshot, GradeReport, Holding, Reversal
 from points.models import Allocation, Entry, Lot, Purse
 from tiers.models import RunningTotal
 
-FACTS = [model._meta.db_table for model in (Activity, BalanceSnapshot, Holding, GradeReport)]
+FACTS = [model._meta.db_table for model in (Activity, Reversal, BalanceSnapshot, Holding, GradeReport)]
 LEDGER = [model._meta.db_table for model in (Purse, Entry, Lot, Allocation)]
 HOT = [*LEDGER, *FACTS, RunningTotal._meta.db_table]
 
