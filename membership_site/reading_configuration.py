@@ -149,11 +149,14 @@ def _read_currency(table: Table) -> PointCurrency:
         names=table.names(),
         expiry_months=table.whole("expiry_months", least=1, most=1200, default=None),
         worth_minor=None if worth is None else worth * 100,
+        shortfall=table.choice("shortfall", PointCurrency.Shortfall.values, default=PointCurrency.Shortfall.OWE),
     )
     if kind == PointCurrency.Kind.GROWTH:
         for key in ("expiry_months", "worth"):
             if key in table.content:
                 table.complain(key, "growth points have neither expiry nor worth")
+        if currency.shortfall != PointCurrency.Shortfall.OWE:
+            table.complain("shortfall", "growth points are never spent: what a clawback lacks is owed")
     table.finish()
     return currency
 

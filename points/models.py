@@ -17,6 +17,13 @@ class PointCurrency(models.Model):
         REWARD = "reward", _("reward points")
         GROWTH = "growth", _("growth points")
 
+    class Shortfall(models.TextChoices):
+        """What becomes of points that a clawback can't take, since they are spent."""
+
+        OWE = "owe", _("is owed")
+        WRITE_OFF = "write_off", _("is written off")
+        REFUSE = "refuse", _("is refused")
+
     id = models.SmallAutoField(primary_key=True)
     code = models.CharField(_("code"), max_length=20, unique=True)
     kind = models.CharField(_("kind"), max_length=6, choices=Kind)
@@ -35,6 +42,9 @@ class PointCurrency(models.Model):
         blank=True,
         help_text=_("In minor units of money."),
     )
+    shortfall = models.CharField(
+        _("what a clawback can't take"), max_length=9, choices=Shortfall, default=Shortfall.OWE, db_default=Shortfall.OWE
+    )
 
     class Meta:
         verbose_name = _("point currency")
@@ -43,6 +53,7 @@ class PointCurrency(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="reward") | Q(expiry_months__isnull=True), name="growth_points_never_expire"
             ),
+            models.CheckConstraint(condition=Q(shortfall__in=["owe", "write_off", "refuse"]), name="shortfall_known"),
         ]
 
     def __str__(self) -> str:

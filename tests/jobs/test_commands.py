@@ -46,7 +46,7 @@ def test_close_day_closes_up_to_a_date_and_answers_in_json(bank):
         ("2026-03-03", "done", 1),
     ]
     steps = answer["dates"][0]["steps"]
-    assert list(steps) == ["earn", "release", "roll_up", "review", "expire", "prove", "digest", "seal"]
+    assert list(steps) == ["earn", "claw_back", "release", "roll_up", "review", "expire", "prove", "digest", "seal"]
     assert steps["earn"]["counts"]["posted"] == Entry.objects.filter(booked_on=FIRST).count() > 0
     assert json.loads(run("close_day", "--as-of", "2026-03-03", "--json")) | {"seconds": 0} == {
         "status": "closed",
