@@ -125,13 +125,15 @@ class RefusedClawback(models.Model):
         UNKNOWN_PURSE = "unknown_purse", _("the membership is closed")
 
     member_id = models.BigIntegerField(_("member"))
-    currency = models.ForeignKey(PointCurrency, on_delete=models.PROTECT, related_name="+", verbose_name=_("points"))
+    currency = models.ForeignKey(
+        PointCurrency, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("point currency")
+    )
     event_key = models.UUIDField(_("event key"))
     cause = models.CharField(_("cause"), max_length=140)
     points = models.BigIntegerField(_("points"))
     occurred_on = models.DateField(_("occurred on"))
     rule_version = models.ForeignKey(
-        EarningRuleVersion, on_delete=models.PROTECT, related_name="+", verbose_name=_("rule version")
+        EarningRuleVersion, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("rule version")
     )
     figures = models.JSONField(_("figures"))
     reason = models.CharField(_("reason"), max_length=20, choices=Reason)

@@ -16,8 +16,9 @@ WITH first AS (
   ORDER BY source_id, external_id, seq
 ), fresh AS MATERIALIZED (
   SELECT f.* FROM first f
-  WHERE parked OR NOT EXISTS (SELECT FROM activity_reportedid i
-                              WHERE i.source_id = f.source_id AND i.fact = 'activity' AND i.external_id = f.external_id)
+  -- A scalar subquery is a probe of the key, whatever the planner knows; an EXISTS under OR may read the table.
+  WHERE parked OR (SELECT i.member_id FROM activity_reportedid i
+                   WHERE i.source_id = f.source_id AND i.fact = 'activity' AND i.external_id = f.external_id) IS NULL
 ), named AS (
   SELECT f.*, a.currency AS original_currency, a.booked_on AS original_booked_on, coalesce(a.amount_minor, 0) = 0 AS has_no_amount,
          coalesce(nullif(a.amount_minor, 0), 1) AS of_minor,

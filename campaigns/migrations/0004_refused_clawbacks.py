@@ -50,15 +50,17 @@ class Migration(migrations.Migration):
                 (
                     "currency",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="points.pointcurrency",
-                        verbose_name="points",
+                        verbose_name="point currency",
                     ),
                 ),
                 (
                     "rule_version",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="campaigns.earningruleversion",

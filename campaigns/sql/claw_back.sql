@@ -9,44 +9,46 @@
 -- A clawback of growth points occurs on the day of its earning, since it counts in that day's windows; one of reward points when
 -- the activity was reversed. Cap room, tier and multiplier are not reopened (domain.md §3). What has been clawed back or refused
 -- already is left out. takes_first, the lot that goes first, is e.number.
--- Served by the primary key of activity_reversal (or its stage) and the entry's unique index on (member, currency, event key).
+-- Served by the entry's unique index on (member, currency, event key); the keys are worked out once, before.
 INSERT INTO posting (seq, member_id, currency_id, key, kind, points, occurred_on, cause, rule_version_id, figures)
-SELECT
-    row_number() OVER (ORDER BY r.member_id, r.occurred_at, r.source_id, r.external_id, giving.rule_id, giving.currency_id),
-    r.member_id, giving.currency_id, own.key, %(clawback)s, -share.points,
-    CASE giving.kind WHEN 'growth' THEN e.occurred_on ELSE r.occurred_on END, cause.cause, e.rule_version_id,
-    jsonb_build_object('entry', e.number, 'earned', e.points, 'reversed_minor', r.reversed_before_minor + r.reversed_minor,
-                       'of_minor', CASE WHEN r.amount_minor IS NOT NULL OR r.of_minor > 1 THEN r.of_minor ELSE 0 END,
-                       'clawed_before', share.before)
-FROM (
-    {reversals}
-) r
-JOIN activity_source s ON s.id = r.source_id
-JOIN activity_source o ON o.id = r.original_source_id
-CROSS JOIN (
-    SELECT given.rule_id, given.currency_id, c.kind
+WITH own AS MATERIALIZED (
+    SELECT r.*, cause.cause, giving.rule_id, giving.currency_id, giving.kind,
+        earning_key(concat_ws('/', 'activity', o.code, r.original_external_id), giving.rule_id, giving.currency_id) AS earned_by,
+        earning_key(cause.cause, giving.rule_id, giving.currency_id) AS key
     FROM (
-        SELECT rule_id, reward_currency_id AS currency_id FROM campaigns_earningruleversion
-        UNION
-        SELECT rule_id, growth_currency_id FROM campaigns_earningruleversion
-    ) given
-    JOIN points_pointcurrency c ON c.id = given.currency_id
-) giving
-CROSS JOIN LATERAL (
-    SELECT concat_ws('/', 'reversal', s.code, r.external_id) AS cause,
-        earning_key(concat_ws('/', 'activity', o.code, r.original_external_id), giving.rule_id, giving.currency_id) AS earned_by
-) cause
-CROSS JOIN LATERAL (SELECT earning_key(cause.cause, giving.rule_id, giving.currency_id) AS key) own
+        {reversals}
+    ) r
+    JOIN activity_source s ON s.id = r.source_id
+    JOIN activity_source o ON o.id = r.original_source_id
+    CROSS JOIN (
+        SELECT given.rule_id, given.currency_id, c.kind
+        FROM (
+            SELECT rule_id, reward_currency_id AS currency_id FROM campaigns_earningruleversion
+            UNION
+            SELECT rule_id, growth_currency_id FROM campaigns_earningruleversion
+        ) given
+        JOIN points_pointcurrency c ON c.id = given.currency_id
+    ) giving
+    CROSS JOIN LATERAL (SELECT concat_ws('/', 'reversal', s.code, r.external_id) AS cause) cause
+)
+SELECT
+    row_number() OVER (ORDER BY own.member_id, own.occurred_at, own.source_id, own.external_id, own.rule_id, own.currency_id),
+    own.member_id, own.currency_id, own.key, %(clawback)s, -share.points,
+    CASE own.kind WHEN 'growth' THEN e.occurred_on ELSE own.occurred_on END, own.cause, e.rule_version_id,
+    jsonb_build_object('entry', e.number, 'earned', e.points, 'reversed_minor', own.reversed_before_minor + own.reversed_minor,
+                       'of_minor', CASE WHEN own.amount_minor IS NOT NULL OR own.of_minor > 1 THEN own.of_minor ELSE 0 END,
+                       'clawed_before', earlier.points)
+FROM own
 CROSS JOIN LATERAL (
     SELECT e.number, e.points, e.occurred_on, e.rule_version_id FROM points_entry e
-    WHERE e.member_id = r.member_id AND e.currency_id = giving.currency_id AND e.event_key = cause.earned_by LIMIT 1
+    WHERE e.member_id = own.member_id AND e.currency_id = own.currency_id AND e.event_key = own.earned_by LIMIT 1
 ) e
-CROSS JOIN LATERAL (SELECT div(e.points::numeric * r.reversed_before_minor, r.of_minor)::bigint AS before) earlier
+CROSS JOIN LATERAL (SELECT div(e.points::numeric * own.reversed_before_minor, own.of_minor)::bigint AS points) earlier
 CROSS JOIN LATERAL (
-    SELECT earlier.before, div(e.points::numeric * (r.reversed_before_minor + r.reversed_minor), r.of_minor)::bigint - earlier.before AS points
+    SELECT div(e.points::numeric * (own.reversed_before_minor + own.reversed_minor), own.of_minor)::bigint - earlier.points AS points
 ) share
 WHERE share.points >= 1
   AND NOT EXISTS (SELECT FROM points_entry x
-                  WHERE x.member_id = r.member_id AND x.currency_id = giving.currency_id AND x.event_key = own.key)
+                  WHERE x.member_id = own.member_id AND x.currency_id = own.currency_id AND x.event_key = own.key)
   AND NOT EXISTS (SELECT FROM campaigns_refusedclawback f
-                  WHERE f.member_id = r.member_id AND f.currency_id = giving.currency_id AND f.event_key = own.key)
+                  WHERE f.member_id = own.member_id AND f.currency_id = own.currency_id AND f.event_key = own.key)

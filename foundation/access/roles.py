@@ -18,7 +18,8 @@ RULES = {
 PEOPLE = {"members.view_member"}
 # The bank's totals: no single member can be read out of them.
 TOTALS = {"points.view_totals", "tiers.view_totals"}
-RUNS = {"jobs.view_jobrun", "activity.view_intake"}
+# What came and what became of it; no member can be told by it.
+RUNS = {"jobs.view_jobrun", "activity.view_intake", "activity.view_parkedreversal", "campaigns.view_refusedclawback"}
 TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {

@@ -198,3 +198,19 @@ def test_a_fault_is_named_by_its_path(change, complaint):
         take(tomllib.loads(change, parse_float=Decimal))
 
     assert complaint in refusal.value.complaints
+
+
+def test_a_currency_says_what_becomes_of_spent_points_that_a_refund_takes_back():
+    content = document(BERKA)
+    reward = next(currency for currency in content["currencies"] if currency["kind"] == "reward")
+    growth = next(currency for currency in content["currencies"] if currency["kind"] == "growth")
+
+    reward["shortfall"], growth["shortfall"] = "forgive", "write_off"
+    with pytest.raises(InvalidConfiguration) as refused:
+        take(content)
+    del growth["shortfall"]
+    reward["shortfall"] = "write_off"
+    take(content)
+
+    assert len([complaint for complaint in refused.value.complaints if ".shortfall" in complaint]) == 2
+    assert dict(PointCurrency.objects.values_list("kind", "shortfall")) == {"reward": "write_off", "growth": "owe"}
