@@ -43,7 +43,11 @@ class PointCurrency(models.Model):
         help_text=_("In minor units of money."),
     )
     shortfall = models.CharField(
-        _("what a clawback can't take"), max_length=9, choices=Shortfall, default=Shortfall.OWE, db_default=Shortfall.OWE
+        _("what a clawback can't take"),
+        max_length=9,
+        choices=Shortfall,
+        default=Shortfall.OWE,
+        db_default=Shortfall.OWE,
     )
 
     class Meta:
