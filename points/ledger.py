@@ -5,7 +5,7 @@ import datetime
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -67,6 +67,7 @@ class BookedBeforeItHappened(InvalidPosting):
 REFUSED = {
     "entry_points_in_range": PointsOutOfRange,
     "lot_points_positive": PointsOutOfRange,
+    "hold_points_in_range": PointsOutOfRange,
     "entry_kind_agrees_with_its_sign": KindAgainstSign,
     "entry_kind_known": UnknownKind,
     "posting_kind_known": UnknownKind,
@@ -82,7 +83,8 @@ class Posting:
     """One movement asked for: signed `points` of a member, once per (member, currency, `key`).
 
     `expires_on` (the last usable day) and `available_on` are a credit's; None: never, and at once. `occurred_on` of a debit is
-    the day it is spent on: lots lapsed by then are left alone. `figures` are what the points were worked out from.
+    the day it is spent on: lots lapsed by then are left alone. `figures` are what the points were worked out from. A clawback
+    that `takes_first` an entry's number takes that credit's lot, which expires on `expires_on`, before all others, pending or not.
     """
 
     member_id: int
@@ -96,6 +98,7 @@ class Posting:
     cause: str = ""
     rule_version_id: int | None = None
     figures: dict[str, Any] | None = None
+    takes_first: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ COLUMNS = (
     "cause",
     "rule_version_id",
     "figures",
+    "takes_first",
 )
 COUNT = "SELECT outcome, count(*) FROM ({answers}) a GROUP BY outcome"
 
@@ -141,8 +145,9 @@ def post(batch: Sequence[Posting], *, actor: Actor, business_date: datetime.date
             copy_rows(cursor, table="posting", columns=["seq", *COLUMNS], rows=rows)
         answered = [row for answers in _staged(statement("points", "post_staged"), business_date) for row in answers]
     else:
-        columns = zip(*map(_values, batch), strict=True)
-        answered = _asked(statement("points", "post"), [*map(_literal, columns), business_date])
+        *columns, takes_first = zip(*map(_values, batch), strict=True)
+        own_lots = literal(takes_first) if any(takes_first) else None
+        answered = asked(statement("points", "post"), [*map(literal, columns), own_lots, business_date])
     answered.sort()
     return [Answer(*answer) for _seq, *answer in answered]
 
@@ -182,17 +187,17 @@ def _staged(sql: str, business_date: datetime.date | None) -> Iterator[list[tupl
             bounds[1:1] = [member for [member] in cursor.fetchall()]
     if total:
         for after, through in itertools.pairwise(bounds):
-            yield _asked(sql, {"after": after, "through": through, "business_date": business_date})
+            yield asked(sql, {"after": after, "through": through, "business_date": business_date})
 
 
 @in_transaction
 def figures(sql: str, *arguments: Any) -> dict[str, int]:
     """Return the one row, as JSON, of a statement that calls one of the ledger's functions; refuses as they do."""
-    [[row]] = _asked(sql, list(arguments))
+    [[row]] = asked(sql, list(arguments))
     return row
 
 
-def _asked(sql: str, arguments: Any) -> list[tuple[Any, ...]]:
+def asked(sql: str, arguments: Any) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows; raise as a refusal what the ledger refuses by a constraint's name."""
     try:
         with connection.cursor() as cursor:
@@ -222,10 +227,11 @@ def _values(posting: Posting) -> tuple[Any, ...]:
         posting.cause,
         posting.rule_version_id,
         None if posting.figures is None else json.dumps(posting.figures),
+        posting.takes_first,
     )
 
 
-def _literal(values: Iterable[Any]) -> str:
+def literal(values: Sequence[Any]) -> str:
     """Return PostgreSQL's array literal of `values`; much quicker to parse than an ARRAY[] of as many parameters."""
     return "{" + ",".join(map(_element, values)) + "}"
 

@@ -42,6 +42,7 @@ class PointCurrency(models.Model):
         blank=True,
         help_text=_("In minor units of money."),
     )
+
     shortfall = models.CharField(
         _("what a clawback can't take"),
         max_length=9,
@@ -78,13 +79,14 @@ class Kind(models.IntegerChoices):
 
 
 class Purse(models.Model):
-    """One member's points in one currency; available + pending − owed = credited − debited − expired = Σ entries."""
+    """One member's points in one currency; available + pending + held − owed = credited − debited − expired = Σ entries."""
 
     pk = models.CompositePrimaryKey("member_id", "currency_id")
     member_id = models.BigIntegerField(_("member"))
     currency_id = models.SmallIntegerField(_("point currency"))
     available = models.BigIntegerField(_("available"), db_default=0)
     pending = models.BigIntegerField(_("pending"), db_default=0)
+    held = models.BigIntegerField(_("held"), db_default=0)
     owed = models.BigIntegerField(_("owed"), db_default=0)
     credited = models.BigIntegerField(_("credited"), db_default=0)
     debited = models.BigIntegerField(_("debited"), db_default=0)
@@ -99,10 +101,13 @@ class Purse(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(available__gte=0), name="purse_available_not_negative"),
             models.CheckConstraint(condition=Q(pending__gte=0), name="purse_pending_not_negative"),
+            models.CheckConstraint(condition=Q(held__gte=0), name="purse_held_not_negative"),
             models.CheckConstraint(condition=Q(owed__gte=0), name="purse_owed_not_negative"),
             models.CheckConstraint(condition=Q(available=0) | Q(owed=0), name="purse_spendable_or_owing"),
             models.CheckConstraint(
-                condition=Q(credited=F("available") + F("pending") - F("owed") + F("debited") + F("expired")),
+                condition=Q(
+                    credited=F("available") + F("pending") + F("held") - F("owed") + F("debited") + F("expired")
+                ),
                 name="purse_sums_tie",
             ),
         ]
@@ -143,7 +148,7 @@ class Entry(models.Model):
 
 
 class Lot(models.Model):
-    """One credit's points, used first to expire first; points = remaining + expired + Σ allocations.
+    """One credit's points, used first to expire first; points = remaining + held + expired + Σ allocations.
 
     `number` is the credit's entry number. Partitioned by month of `expires_on` (the last usable day; 9999-12-31 is never),
     so the table is made by the migration's own SQL. No index may mention `remaining`.
@@ -156,6 +161,7 @@ class Lot(models.Model):
     number = models.IntegerField(_("number"))
     points = models.BigIntegerField(_("points"))
     remaining = models.BigIntegerField(_("remaining"))
+    held = models.BigIntegerField(_("held"), db_default=0)
     expired = models.BigIntegerField(_("expired"), db_default=0)
     available_on = models.DateField(_("available on"))
 
@@ -181,6 +187,63 @@ class Allocation(models.Model):
         verbose_name = _("allocation")
         verbose_name_plural = _("allocations")
         constraints = [models.CheckConstraint(condition=Q(points__gt=0), name="allocation_takes_something")]
+
+
+class Hold(models.Model):
+    """Points set aside for a redemption that waits for a partner, once per purse and `key`; written by the ledger's functions only.
+
+    Held points are in nobody's hands: not spendable, not expiring. A hold ends captured (by the entry `entry_number`), released, or
+    lapsed once `lapses_at` is over.
+    """
+
+    class State(models.TextChoices):
+        HELD = "held", _("held")
+        CAPTURED = "captured", _("captured")
+        RELEASED = "released", _("released")
+        LAPSED = "lapsed", _("lapsed")
+
+    pk = models.CompositePrimaryKey("member_id", "currency_id", "key")
+    member_id = models.BigIntegerField(_("member"))
+    currency_id = models.SmallIntegerField(_("point currency"))
+    key = models.UUIDField(_("key"))
+    points = models.BigIntegerField(_("points"))
+    held_on = models.DateField(_("held on"))
+    lapses_at = models.DateTimeField(_("lapses at"))
+    cause = models.CharField(_("cause"), max_length=140)
+    state = models.CharField(_("state"), max_length=8, choices=State)
+    ended_on = models.DateField(_("ended on"), null=True)
+    entry_number = models.IntegerField(_("entry"), null=True)
+
+    class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
+        constraints = [
+            models.CheckConstraint(condition=Q(points__range=(1, 10**12)), name="hold_points_in_range"),
+            models.CheckConstraint(
+                condition=Q(state="held", ended_on__isnull=True)
+                | Q(state="captured", ended_on__isnull=False, entry_number__isnull=False)
+                | Q(state__in=["released", "lapsed"], ended_on__isnull=False),
+                name="hold_ended_as_its_state_says",
+            ),
+        ]
+        indexes = [models.Index(fields=["lapses_at"], condition=Q(state="held"), name="hold_due")]
+
+
+class HoldPart(models.Model):
+    """How much of which lot a hold has set aside."""
+
+    pk = models.CompositePrimaryKey("member_id", "currency_id", "hold_key", "lot_expires_on", "lot_number")
+    member_id = models.BigIntegerField(_("member"))
+    currency_id = models.SmallIntegerField(_("point currency"))
+    hold_key = models.UUIDField(_("hold"))
+    lot_expires_on = models.DateField(_("lot expires on"))
+    lot_number = models.IntegerField(_("lot"))
+    points = models.BigIntegerField(_("points"))
+
+    class Meta:
+        verbose_name = _("part of a hold")
+        verbose_name_plural = _("parts of holds")
+        constraints = [models.CheckConstraint(condition=Q(points__gt=0), name="hold_part_takes_something")]
 
 
 class SealedRange(models.Model):

@@ -17,7 +17,7 @@ DROP TRIGGER written_once ON campaigns_refusedclawback;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0003_earning_key"), ("points", "0005_shortfall"), ("audit", "0002_append_only")]
+    dependencies = [("campaigns", "0003_earning_key"), ("points", "0005_held"), ("audit", "0002_append_only")]
 
     operations = [
         migrations.CreateModel(

@@ -8,9 +8,10 @@
 --
 -- A clawback of growth points occurs on the day of its earning, since it counts in that day's windows; one of reward points when
 -- the activity was reversed. Cap room, tier and multiplier are not reopened (domain.md §3). What has been clawed back or refused
--- already is left out. takes_first, the lot that goes first, is e.number.
+-- already is left out. The lot of the earning goes first, also while it is pending.
 -- Served by the entry's unique index on (member, currency, event key); the keys are worked out once, before.
-INSERT INTO posting (seq, member_id, currency_id, key, kind, points, occurred_on, cause, rule_version_id, figures)
+INSERT INTO posting
+    (seq, member_id, currency_id, key, kind, points, occurred_on, expires_on, cause, rule_version_id, figures, takes_first)
 WITH own AS MATERIALIZED (
     SELECT r.*, cause.cause, giving.rule_id, giving.currency_id, giving.kind,
         earning_key(concat_ws('/', 'activity', o.code, r.original_external_id), giving.rule_id, giving.currency_id) AS earned_by,
@@ -34,10 +35,11 @@ WITH own AS MATERIALIZED (
 SELECT
     row_number() OVER (ORDER BY own.member_id, own.occurred_at, own.source_id, own.external_id, own.rule_id, own.currency_id),
     own.member_id, own.currency_id, own.key, %(clawback)s, -share.points,
-    CASE own.kind WHEN 'growth' THEN e.occurred_on ELSE own.occurred_on END, own.cause, e.rule_version_id,
+    CASE own.kind WHEN 'growth' THEN e.occurred_on ELSE own.occurred_on END, lot.expires_on, own.cause, e.rule_version_id,
     jsonb_build_object('entry', e.number, 'earned', e.points, 'reversed_minor', own.reversed_before_minor + own.reversed_minor,
                        'of_minor', CASE WHEN own.amount_minor IS NOT NULL OR own.of_minor > 1 THEN own.of_minor ELSE 0 END,
-                       'clawed_before', earlier.points)
+                       'clawed_before', earlier.points),
+    lot.number
 FROM own
 CROSS JOIN LATERAL (
     SELECT e.number, e.points, e.occurred_on, e.rule_version_id FROM points_entry e
@@ -47,6 +49,10 @@ CROSS JOIN LATERAL (SELECT div(e.points::numeric * own.reversed_before_minor, ow
 CROSS JOIN LATERAL (
     SELECT div(e.points::numeric * (own.reversed_before_minor + own.reversed_minor), own.of_minor)::bigint - earlier.points AS points
 ) share
+LEFT JOIN LATERAL (
+    SELECT l.number, l.expires_on FROM points_lot l
+    WHERE l.member_id = own.member_id AND l.currency_id = own.currency_id AND l.expires_on >= e.occurred_on AND l.number = e.number
+) lot ON own.kind = 'reward'
 WHERE share.points >= 1
   AND NOT EXISTS (SELECT FROM points_entry x
                   WHERE x.member_id = own.member_id AND x.currency_id = own.currency_id AND x.event_key = own.key)

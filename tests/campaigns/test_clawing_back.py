@@ -234,6 +234,34 @@ class TestWhatIsSpent:
         assert purse_of(wang) == (0, 0, 70)
         assert Entry.objects.get(kind=Kind.ADJUST).points == 10
 
+    def test_refused_it_takes_nothing_and_is_listed_once_and_for_all(self, wang):
+        PointCurrency.objects.filter(code="points").update(shortfall="refuse")
+
+        [answer] = take(refund("R1", 90_00))
+        earning.take([spend("T2", 500_00)], actor=ACTOR)
+        [again] = take(refund("R1", 90_00))
+        close_on()
+
+        assert (answer.outcome, answer.taken, answer.refused) == (
+            "recorded",
+            {"growth": 29},
+            {"points": (90, "insufficient")},
+        )
+        assert (again.outcome, again.refused) == ("duplicate", answer.refused)
+        assert claw_all() == {}
+        [listed] = RefusedClawback.objects.all()
+        assert (listed.cause, listed.points, listed.reason) == ("reversal/core/R1", -90, "insufficient")
+        assert purse_of(wang) == (520, 0, 0)
+
+    def test_refused_it_does_not_come_back_with_the_next_refund(self, wang):
+        PointCurrency.objects.filter(code="points").update(shortfall="refuse")
+
+        answers = take(refund("R1", 90_00)) + take(refund("R2", 10_00))
+
+        assert [answer.taken.get("points") for answer in answers] == [None, 10]
+        assert purse_of(wang) == (10, 0, 0)
+        assert books_ok()
+
     def test_the_night_writes_off_once(self, wang):
         PointCurrency.objects.filter(code="points").update(shortfall="write_off")
         record_reversals([refund("R1", 90_00)], actor=ACTOR)
@@ -259,6 +287,42 @@ def test_what_a_closed_member_earned_is_listed_as_refused_once_and_for_all(wang)
     assert claw_all() == {}
     assert list(RefusedClawback.objects.values_list("cause", flat=True)) == ["reversal/core/R1"] * 2
     assert points_of(wang) == [100, 33]
+
+
+class TestItsOwnLotFirst:
+    def test_a_refund_takes_the_lot_of_its_activity_before_older_ones(self, wang):
+        earning.take([spend("T0", occurred_at=NOON - 40 * DAY), spend("T1")], actor=ACTOR)
+
+        take(refund("R1", 60_00))
+
+        left = Lot.objects.order_by("number").values_list("number", "remaining")
+        assert list(left) == [(1, 100), (2, 40)]
+        assert books_ok()
+
+    @pytest.mark.parametrize("shortfall", PointCurrency.Shortfall.values)
+    def test_points_that_are_not_usable_yet_are_taken_back_whatever_the_policy(self, wang, rule, shortfall):
+        EarningRuleVersion.objects.bulk_create(
+            [
+                EarningRuleVersion(
+                    **{**_fields(rule), "number": 2, "in_force_from": FIRST_BUSINESS_DATE, "pending_days": 7}
+                )
+            ]
+        )
+        PointCurrency.objects.filter(code="points").update(shortfall=shortfall)
+        earning.take([spend()], actor=ACTOR)
+        assert purse_of(wang) == (0, 100, 0)
+
+        [answer] = take(refund("R1", 60_00))
+
+        assert (answer.taken["points"], answer.refused) == (60, {})
+        assert purse_of(wang) == (0, 40, 0)
+        assert not Entry.objects.filter(kind=Kind.ADJUST).exists()
+        assert books_ok()
+
+
+def _fields(rule: EarningRuleVersion) -> dict[str, object]:
+    """Return what a version says, for the next one to say as well."""
+    return {field.attname: getattr(rule, field.attname) for field in rule._meta.concrete_fields if field.name != "id"}
 
 
 class TestTheNight:
