@@ -22,6 +22,8 @@ PAGES = (
     "/console/jobs/jobrun/",
     "/console/jobs/businessdate/",
     "/console/activity/intake/",
+    "/console/activity/parkedreversal/",
+    "/console/campaigns/refusedclawback/",
     "/console/audit/auditevent/",
 )
 

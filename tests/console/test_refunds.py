@@ -101,3 +101,12 @@ def test_a_member_s_page_says_why_points_were_taken_back_and_what_is_owed(house:
     assert "reversal/core/R1" in text
     assert "of entry 1" in text
     assert "8 owed" in text
+
+
+def test_the_time_line_says_how_much_of_an_activity_was_refunded(house: House, teller: Client) -> None:
+    spend(house.near)
+    clawing_back.take([refund(house.near), refund(house.near, "R2", 10_00)], actor=ACTOR)
+
+    text = teller.get(f"/console/members/member/{house.near.pk}/?tab=timeline").content.decode()
+
+    assert "¥90.00 refunded" in text
