@@ -13,9 +13,7 @@
 INSERT INTO posting
     (seq, member_id, currency_id, key, kind, points, occurred_on, expires_on, cause, rule_version_id, figures, takes_first)
 WITH own AS MATERIALIZED (
-    SELECT r.*, cause.cause, giving.rule_id, giving.currency_id, giving.kind,
-        earning_key(concat_ws('/', 'activity', o.code, r.original_external_id), giving.rule_id, giving.currency_id) AS earned_by,
-        earning_key(cause.cause, giving.rule_id, giving.currency_id) AS key
+    SELECT r.*, cause.cause, cause.original, giving.rule_id, giving.currency_id, giving.kind, probe.earned_by, probe.key
     FROM (
         {reversals}
     ) r
@@ -30,10 +28,20 @@ WITH own AS MATERIALIZED (
         ) given
         JOIN points_pointcurrency c ON c.id = given.currency_id
     ) giving
-    CROSS JOIN LATERAL (SELECT concat_ws('/', 'reversal', s.code, r.external_id) AS cause) cause
+    CROSS JOIN LATERAL (
+        SELECT concat_ws('/', 'reversal', s.code, r.external_id) AS cause,
+            concat_ws('/', 'activity', o.code, r.original_external_id) AS original
+    ) cause
+    -- What a rule gave for the activity, and what it gave for its being the first, whose key names no activity.
+    CROSS JOIN LATERAL (VALUES
+        (earning_key(cause.original, giving.rule_id, giving.currency_id),
+         earning_key(cause.cause, giving.rule_id, giving.currency_id)),
+        (earning_key('first-time', giving.rule_id, giving.currency_id),
+         earning_key('first-time/' || cause.cause, giving.rule_id, giving.currency_id))
+    ) probe (earned_by, key)
 )
 SELECT
-    row_number() OVER (ORDER BY own.member_id, own.occurred_at, own.source_id, own.external_id, own.rule_id, own.currency_id),
+    row_number() OVER (ORDER BY own.member_id, own.occurred_at, own.source_id, own.external_id, own.rule_id, own.currency_id, e.number),
     own.member_id, own.currency_id, own.key, %(clawback)s, -share.points,
     CASE own.kind WHEN 'growth' THEN e.occurred_on ELSE own.occurred_on END, lot.expires_on, own.cause, e.rule_version_id,
     jsonb_build_object('entry', e.number, 'earned', e.points, 'reversed_minor', own.reversed_before_minor + own.reversed_minor,
@@ -43,7 +51,8 @@ SELECT
 FROM own
 CROSS JOIN LATERAL (
     SELECT e.number, e.points, e.occurred_on, e.rule_version_id FROM points_entry e
-    WHERE e.member_id = own.member_id AND e.currency_id = own.currency_id AND e.event_key = own.earned_by LIMIT 1
+    WHERE e.member_id = own.member_id AND e.currency_id = own.currency_id AND e.event_key = own.earned_by
+        AND e.cause = own.original LIMIT 1
 ) e
 CROSS JOIN LATERAL (SELECT div(e.points::numeric * own.reversed_before_minor, own.of_minor)::bigint AS points) earlier
 CROSS JOIN LATERAL (

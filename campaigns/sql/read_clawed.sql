@@ -3,7 +3,7 @@
 -- Served by the unique indexes on (member, currency, event key) of entries and refused clawbacks; the keys are worked out once, before.
 WITH own AS MATERIALIZED (
     SELECT t.seq, t.member_id, c.code, giving.currency_id,
-        earning_key(concat_ws('/', 'reversal', s.code, t.external_id), giving.rule_id, giving.currency_id) AS key
+        earning_key(probe.prefix || concat_ws('/', 'reversal', s.code, t.external_id), giving.rule_id, giving.currency_id) AS key
     FROM reversal_stage t
     JOIN activity_source s ON s.id = t.source_id
     CROSS JOIN (
@@ -12,6 +12,7 @@ WITH own AS MATERIALIZED (
         SELECT rule_id, growth_currency_id FROM campaigns_earningruleversion WHERE growth_currency_id IS NOT NULL
     ) giving
     JOIN points_pointcurrency c ON c.id = giving.currency_id
+    CROSS JOIN (VALUES (''), ('first-time/')) probe (prefix)
     WHERE t.outcome IN ('recorded', 'duplicate')
 )
 SELECT own.seq, own.code, sum(-found.points)::bigint, found.reason

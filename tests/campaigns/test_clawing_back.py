@@ -155,6 +155,25 @@ class TestOnLine:
         assert points_of(wang) == [100, 33]
         assert not Reversal.objects.exists()
 
+    def test_a_bonus_for_the_first_time_goes_with_the_activity_that_brought_it_and_no_other(self, wang, rule):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT earning_key('first-time', %s, %s)", [rule.rule_id, rule.reward_currency_id])
+            [key] = cursor.fetchone()
+        bonus = ledger.Posting(
+            member_id=wang.pk, currency_id=rule.reward_currency_id, key=key, kind=Kind.BONUS, points=51,
+            occurred_on=FIRST_BUSINESS_DATE, cause="activity/core/T1", rule_version_id=rule.pk,
+        )  # fmt: skip
+        ledger.post([bonus], actor=ACTOR)
+        earning.take([spend("T2")], actor=ACTOR)
+
+        of_another = take(refund("R2", original_external_id="T2"))
+        parts = take(refund("R1", 50_00), refund("R3"))
+
+        assert told(of_another) == [("recorded", {"points": 100, "growth": 33})]
+        assert [answer.taken["points"] for answer in parts] == [50 + 25, 50 + 26]
+        assert purse_of(wang) == (0, 0, 0)
+        assert told(take(refund("R3")))[0] == ("duplicate", parts[1].taken)
+
     def test_growth_points_go_out_of_the_window_of_their_earning(self, wang):
         take(refund(occurred_at=NOON + 3 * DAY))
 
