@@ -5,10 +5,11 @@ import inspect
 
 from tests.architecture.test_house import ROOT, SOURCES
 
-AUDIT, FACTS, ENTRIES, DECISIONS, SEALS, DERIVED = (
+AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, DERIVED = (
     "audit",
     "facts",
     "entries",
+    "holds, which keep how they ended",
     "decisions",
     "seals",
     "derived from facts, rebuilt at will",
@@ -43,6 +44,10 @@ TRAILS = {
     "points.ledger.post_staged": ENTRIES,
     "points.lapsing.lapse": ENTRIES,
     "points.releasing.release": DERIVED,
+    "points.holding.hold": HOLDS,
+    "points.holding.capture": ENTRIES,
+    "points.holding.release": HOLDS,
+    "points.holding.lapse": HOLDS,
     "points.sealing.digest": SEALS,
     "points.sealing.seal": SEALS,
     "tiers.reviewing.review": DECISIONS,
