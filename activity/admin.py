@@ -1,12 +1,13 @@
-"""The intakes, to read: what came, what was taken, what was refused."""
+"""The intakes and the parked reversals, to read: what came, what was taken, what waits, what was refused."""
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
-from activity.models import Intake
-from foundation.web.browsing import BrowseAdmin, Section
+from activity.models import Intake, ParkedReversal
+from foundation.money import money
+from foundation.web.browsing import BrowseAdmin, Section, choose, pill
 
 
 @admin.register(Intake)
@@ -53,3 +54,40 @@ def flat(counts: dict, *, before: str = "") -> list[tuple[str, object]]:
         label = f"{before} {name}".strip()
         pairs += flat(value, before=label) if isinstance(value, dict) else [(label, value)]
     return pairs
+
+
+@admin.register(ParkedReversal)
+class ParkedReversalAdmin(BrowseAdmin):
+    keyset = ("-id",)
+    list_display = ("reversal", "reverses", "amount", "occurred_on", "parked", "state")
+    list_display_links = None
+    list_select_related = ("source", "original_source")
+    list_filter = (choose("outcome"),)
+    intro = _(
+        "Reversals that came before their activity. Each is looked at when activities are recorded and every night;"
+        " one that does not fit then stays here with its reason."
+    )
+    empty = _("Every reversal has found its activity.")
+
+    @admin.display(description=_("reversal"))
+    def reversal(self, row: ParkedReversal) -> str:
+        return str(row)
+
+    @admin.display(description=_("reverses"))
+    def reverses(self, row: ParkedReversal) -> str:
+        return f"{row.original_source}/{row.original_external_id}"
+
+    @admin.display(description=_("amount"))
+    def amount(self, row: ParkedReversal) -> str:
+        if row.amount_minor is None:
+            return _("all that is left")
+        return money(row.amount_minor, currency=row.currency).strip()
+
+    @admin.display(description=_("parked at"))
+    def parked(self, row: ParkedReversal) -> str:
+        return formats.date_format(timezone.localtime(row.parked_at), "Y-m-d H:i")
+
+    @admin.display(description=_("outcome"))
+    def state(self, row: ParkedReversal) -> str:
+        kinds = {ParkedReversal.Outcome.PARKED: "status-running", ParkedReversal.Outcome.RECORDED: "status-done"}
+        return pill(kinds.get(row.outcome, "status-failed"), row.get_outcome_display())

@@ -24,12 +24,13 @@ REPORTS: dict[str, type] = {
     "members": MemberReport,
     "accounts": AccountReport,
     "activities": reports.ActivityReport,
+    "reversals": reports.ReversalReport,
     "snapshots": reports.SnapshotReport,
     "holdings": reports.HoldingReport,
     "grades": reports.CreditGradeReport,
 }
 DATES = {"joined_on", "birth_date", "opened_on", "closed_on", "day"}
-WITH_SOURCE = {"activities", "snapshots", "holdings", "grades"}
+WITH_SOURCE = {"activities", "reversals", "snapshots", "holdings", "grades"}
 
 # Why a row is refused before it becomes a report; the field at fault is known by then.
 REASONS: dict[str, str | Promise] = {

@@ -1,4 +1,4 @@
-"""What the bank reports and nobody edits: activities, balance snapshots, holdings, grade reports; and the intakes they came by.
+"""What the bank reports and nobody edits: activities, reversals, balance snapshots, holdings, grade reports; and the intakes they came by.
 
 All are hot tables (ledger.md §6): `member_id` leads every key, no foreign keys, inserted once. `booked_on` is
 max(occurred_on, first open business date on arrival); the close of D takes exactly the facts booked on D.
@@ -76,10 +76,120 @@ class Activity(models.Model):
         indexes = [BrinIndex(fields=["booked_on"], name="activity_booked", pages_per_range=16)]
 
 
+class Reversal(models.Model):
+    """What takes an activity back, in part or whole; an activity and a reversal never bear one external id.
+
+    `amount_minor` as reported: empty takes all that is left. Of the activity's `of_minor`, earlier reversals had taken
+    `reversed_before_minor`, and this one takes `reversed_minor`; an activity without an amount has one unit.
+    """
+
+    pk = models.CompositePrimaryKey("member_id", "source_id", "external_id")
+    member_id = models.BigIntegerField(_("member"))
+    source_id = models.SmallIntegerField(_("source"))
+    external_id = models.CharField(_("external id"), max_length=80)
+    original_source_id = models.SmallIntegerField(_("source of the activity"))
+    original_external_id = models.CharField(_("external id of the activity"), max_length=80)
+    amount_minor = models.BigIntegerField(_("amount"), null=True)
+    currency = models.CharField(_("currency"), max_length=3)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    occurred_on = models.DateField(_("occurred on"))
+    booked_on = models.DateField(_("booked on"))
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
+    of_minor = models.BigIntegerField(_("amount of the activity"))
+    reversed_before_minor = models.BigIntegerField(_("reversed before"))
+    reversed_minor = models.BigIntegerField(_("reversed"))
+
+    class Meta:
+        verbose_name = _("reversal")
+        verbose_name_plural = _("reversals")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount_minor__isnull=True) | Q(amount_minor=models.F("reversed_minor")),
+                name="reversal_takes_its_amount",
+            ),
+            models.CheckConstraint(
+                condition=Q(reversed_before_minor__gte=0)
+                & Q(reversed_minor__gt=0)
+                & Q(of_minor__gte=models.F("reversed_before_minor") + models.F("reversed_minor")),
+                name="reversal_within_its_activity",
+            ),
+            models.CheckConstraint(
+                condition=Q(booked_on__gte=models.F("occurred_on")), name="reversal_booked_when_it_happened_or_later"
+            ),
+            # Two that did not see each other would both begin where the last one ended.
+            models.UniqueConstraint(
+                fields=["member_id", "original_source_id", "original_external_id", "reversed_before_minor"],
+                name="reversals_of_an_activity_in_order",
+            ),
+        ]
+        indexes = [BrinIndex(fields=["booked_on"], name="reversal_booked", pages_per_range=16)]
+
+
+class ParkedReversal(models.Model):
+    """A reversal whose activity has not arrived, and what became of it: recorded when it did, or refused.
+
+    No fact yet, and no hot table: the list is short, looked at whenever activities are recorded and by every night.
+    """
+
+    class Outcome(models.TextChoices):
+        PARKED = "parked", _("waiting for its activity")
+        RECORDED = "recorded", _("recorded")
+        OVER_REVERSED = "over_reversed", _("refused: more than the activity")
+        REVERSAL_OF_REVERSAL = "reversal_of_reversal", _("refused: it names a reversal")
+        NOT_HIS_ACTIVITY = "not_his_activity", _("refused: another member's activity")
+        CURRENCY_DIFFERS = "currency_differs", _("refused: another currency")
+
+    member_id = models.BigIntegerField(_("member"))
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("source")
+    )
+    external_id = models.CharField(_("external id"), max_length=80)
+    original_source = models.ForeignKey(
+        Source,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("source of the activity"),
+    )
+    original_external_id = models.CharField(_("external id of the activity"), max_length=80)
+    amount_minor = models.BigIntegerField(_("amount"), null=True)
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    occurred_on = models.DateField(_("occurred on"))
+    parked_at = models.DateTimeField(_("parked at"), db_default=Now())
+    outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome)
+    settled_at = models.DateTimeField(_("settled at"), null=True)
+
+    class Meta:
+        verbose_name = _("parked reversal")
+        verbose_name_plural = _("parked reversals")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["member_id", "source_id", "external_id"], name="parked_once_per_external_id"
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome="parked", settled_at__isnull=True)
+                | ~Q(outcome="parked") & Q(settled_at__isnull=False),
+                name="parked_until_it_is_settled",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["original_source", "original_external_id"],
+                name="parked_by_original",
+                condition=Q(outcome="parked"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source}/{self.external_id}"
+
+
 class ReportedId(models.Model):
     """Whom a source's external id was first reported for: what keeps it from being taken for another member as well.
 
-    The facts' own keys begin with the member (ledger.md §6, rule 3), so that the bank-wide uniqueness stands here.
+    The facts' own keys begin with the member (ledger.md §6, rule 3), so that the bank-wide uniqueness stands here. A reversal's
+    id stands here as an activity's: one id names one of the two.
     """
 
     class Fact(models.TextChoices):

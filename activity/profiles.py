@@ -18,6 +18,13 @@ TARGETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (),
     ),
+    "reversals": (
+        (
+            "external_id*", "original_external_id*", "occurred_at*", "original_source", "member_number", "account_number", "amount",
+            "currency",
+        ),
+        (),
+    ),
     "snapshots": (("account_number*", "day*", "amount*"), ("account_number", "day")),
     "holdings": (("external_id*", "product*", "opened_on*", "closed_on", "member_number", "account_number"), ("external_id",)),
     "grades": (("member_number*", "day*", "grade*"), ("member_number", "day")),

@@ -160,7 +160,7 @@ def _check_fields(load: Load, table: Table) -> None:
     if load.attributes and load.target != "activities":
         table.complain("attributes", "only activities have attributes")
     if load.order and not keys:
-        table.complain("order", "an activity is never superseded by another row")
+        table.complain("order", f"{load.target} are never superseded by other rows")
 
 
 def _expressions(table: Table | None) -> dict[str, Expression]:

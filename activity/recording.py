@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from activity.models import Source
-from activity.reports import ActivityReport, CreditGradeReport, HoldingReport, SnapshotReport
+from activity.reports import ActivityReport, CreditGradeReport, HoldingReport, ReversalReport, SnapshotReport
 from foundation.actors import Actor
 from foundation.jobs import clock
 from foundation.querying import copy_rows, statement
@@ -25,6 +25,9 @@ WORTH_ANALYZING = 500
 ACTIVITY_COLUMNS = (
     "external_id", "member_number", "account_number", "direction", "kind", "purpose", "amount_minor", "currency", "occurred_at",
     "channel", "merchant_category", "product", "branch", "attributes",
+)  # fmt: skip
+REVERSAL_COLUMNS = (
+    "external_id", "member_number", "account_number", "original_source", "original_external_id", "amount_minor", "currency", "occurred_at",
 )  # fmt: skip
 SNAPSHOT_COLUMNS = ("account_number", "day", "amount_minor")
 HOLDING_COLUMNS = ("external_id", "member_number", "account_number", "product", "opened_on", "closed_on")
@@ -46,6 +49,26 @@ def record_activities(reports: Sequence[ActivityReport], *, earned_at_once: bool
         staging="stage_activities",
         steps=("resolve_activities", "record_activities", "compare_activities"),
         parameters={"earned_at_once": earned_at_once, "zone": settings.TIME_ZONE},
+    )
+
+
+@in_transaction
+def record_reversals(reports: Sequence[ReversalReport], *, actor: Actor) -> list[str]:
+    """Record reversals once per (member, source, external id), as far as their activities have room, under the members' locks.
+
+    Returns an outcome a report: recorded, parked (its activity has not arrived), duplicate, conflict (other content, or the id is an
+    activity's or another member's), over_reversed, reversal_of_reversal, not_his_activity, currency_differs, unknown_member,
+    unknown_account, or the report's fault. The room of an activity goes in the order of occurred_at, then external id. Until the
+    transaction ends the temporary table reversal_stage holds each staged report with its outcome, for who goes on with them in SQL.
+    """
+    _source_ids({report.original_source for report in reports if report.original_source and not report.fault()})
+    return _record(
+        reports,
+        stage="reversal_stage",
+        columns=REVERSAL_COLUMNS,
+        staging="stage_reversals",
+        steps=("resolve_reversals", "lock_reversers", "record_reversals", "compare_reversals"),
+        parameters={"zone": settings.TIME_ZONE},
     )
 
 

@@ -1,4 +1,4 @@
-"""What the bank reports of its members' doings: activities, balances, holdings, grades; and what can be wrong with a report."""
+"""What the bank reports of its members: activities, their reversals, balances, holdings, grades; and what can be wrong with it."""
 
 import dataclasses
 import datetime
@@ -35,6 +35,15 @@ REASONS: dict[str, tuple[str, str | Promise]] = of_members.REASONS | {
     "invalid_product": ("product", _("The product is missing, too long, or holds a control character.")),
     "invalid_grade": ("grade", _("The grade is not a whole number from 0 to 1,000.")),
     "unknown_account": ("account_number", _("The member has no account of this number.")),
+    "invalid_original": (
+        "original_external_id",
+        _("The activity to reverse is not named as a source and an external id are written."),
+    ),
+    "invalid_reversal_amount": ("amount", _("The amount of a reversal is above 0 or absent, and not too large.")),
+    "over_reversed": ("amount", _("More would be reversed than the activity has left.")),
+    "reversal_of_reversal": ("original_external_id", _("It names a reversal; only an activity can be reversed.")),
+    "not_his_activity": ("original_external_id", _("The activity is another member's.")),
+    "currency_differs": ("currency", _("The activity is in another currency.")),
 }
 
 
@@ -66,16 +75,47 @@ class ActivityReport:
             return "invalid_direction"
         if self.amount_minor is not None and not 0 <= self.amount_minor <= MOST_MINOR:
             return "invalid_amount"
-        if self.currency and not (len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper()):
-            return "invalid_currency"
-        if self.occurred_at.tzinfo is None or not well_dated(self.occurred_at.date()):
-            return "invalid_occurred_at"
+        if fault := _fault_of_currency(self.currency) or _fault_of_time(self.occurred_at):
+            return fault
         texts = (self.purpose, self.channel, self.merchant_category, self.product)
         if any(text and not well_written(text, most=40) for text in texts) or not well_written(
             self.branch, least=0, most=20
         ):
             return "invalid_text"
         return _fault_of_id(self) or _fault_of_owner(self) or _fault_of_attributes(self.attributes)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ReversalReport:
+    """What takes an activity back: all that is left of it where `amount_minor` is absent.
+
+    The activity's source, where it is not named, is the reversal's own; `currency` empty is the activity's.
+    """
+
+    source: str
+    external_id: str
+    original_external_id: str
+    occurred_at: datetime.datetime
+    original_source: str = ""
+    member_number: str = ""
+    account_number: str = ""
+    amount_minor: int | None = None
+    currency: str = ""
+
+    def fault(self) -> str:
+        """Return the code of what is wrong in itself, "" for nothing."""
+        if not well_written(self.original_external_id, most=80) or not _names_source(
+            self.original_source or self.source
+        ):
+            return "invalid_original"
+        if self.amount_minor is not None and not 0 < self.amount_minor <= MOST_MINOR:
+            return "invalid_reversal_amount"
+        return (
+            _fault_of_currency(self.currency)
+            or _fault_of_time(self.occurred_at)
+            or _fault_of_id(self)
+            or _fault_of_owner(self)
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,13 +196,21 @@ def _fault_of_attributes(attributes: Mapping[str, Any]) -> str:
     return "" if storable else "invalid_attributes"
 
 
-def _fault_of_id(report: ActivityReport | HoldingReport) -> str:
+def _fault_of_currency(code: str) -> str:
+    return "" if not code or (len(code) == 3 and code.isascii() and code.isupper()) else "invalid_currency"
+
+
+def _fault_of_time(at: datetime.datetime) -> str:
+    return "" if at.tzinfo is not None and well_dated(at.date()) else "invalid_occurred_at"
+
+
+def _fault_of_id(report: ActivityReport | ReversalReport | HoldingReport) -> str:
     if not _names_source(report.source):
         return "invalid_source"
     return "" if well_written(report.external_id, most=80) else "invalid_external_id"
 
 
-def _fault_of_owner(report: ActivityReport | HoldingReport) -> str:
+def _fault_of_owner(report: ActivityReport | ReversalReport | HoldingReport) -> str:
     if not well_written(report.account_number, least=0, most=40):
         return "unknown_account"
     return (

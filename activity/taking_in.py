@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from django.utils.translation import gettext_lazy as _
 
-from activity import recording
+from activity import recording, waking
 from activity.mapping import BadRow, Row, key_of, mapper, order_of, passes, reason_of
 from activity.models import Intake, Source
 from activity.opening import OpenedFile, RefusedFile
@@ -26,7 +26,7 @@ from members import enrolling
 
 # Some 200 MB at the peak, whatever the file's length.
 BATCH = 5_000
-TAKEN = {"recorded", "duplicate", "superseded", "enrolled", "updated", "unchanged", "opened", "closed"}
+TAKEN = {"recorded", "parked", "duplicate", "superseded", "enrolled", "updated", "unchanged", "opened", "closed"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -193,7 +193,11 @@ def take(*, batch: Batch, at: datetime.datetime, actor: Actor) -> list[str]:
         case "accounts":
             return recording.record_accounts(batch.reports, source=batch.source, actor=actor)
         case "activities":
-            return recording.record_activities(batch.reports, actor=actor)
+            outcomes = recording.record_activities(batch.reports, actor=actor)
+            waking.wake_reported(actor=actor)
+            return outcomes
+        case "reversals":
+            return recording.record_reversals(batch.reports, actor=actor)
         case "snapshots":
             return recording.record_snapshots(batch.reports, actor=actor)
         case "holdings":

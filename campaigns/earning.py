@@ -7,9 +7,10 @@ from typing import Any
 
 from django.db import connection
 
-from activity import recording
+from activity import recording, waking
 from activity.models import Activity
 from activity.reports import ActivityReport
+from campaigns import clawing_back
 from foundation.actors import Actor
 from foundation.querying import statement
 from foundation.transactions import in_transaction
@@ -48,14 +49,17 @@ def earn(*, business_date: datetime.date, first_member: int, last_member: int, a
 def take(reports: Sequence[ActivityReport], *, actor: Actor) -> list[TakeAnswer]:
     """Record activities and earn on them at once; answer report by report, in order.
 
-    A duplicate answers what its first report has earned until now: nothing yet, if that waits for the night. Some ten
-    statements, however many reports.
+    A duplicate answers what its first report has earned until now: nothing yet, if that waits for the night. Reversals that
+    waited for these activities take their points back at once. Some ten statements, however many reports.
     """
     outcomes = recording.record_activities(reports, earned_at_once=True, actor=actor)
     if "recorded" in outcomes:
+        woken = waking.wake_reported(actor=actor)
         ledger.stage()
         _evaluate("activities_taken")
         ledger.post_staged(actor=actor)
+        if woken:
+            clawing_back.claw_back_taken(actor=actor)
     earned: dict[int, dict[str, int]] = {}
     if STANDING & set(outcomes):
         with connection.cursor() as cursor:

@@ -21,15 +21,17 @@ FIRST_TIME = "first time"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reason:
-    """The reason of an entry in the reader's language, and the rule version that gave it.
+    """The reason of an entry in the reader's language, and the rule version that gave it, or gave what it takes back.
 
-    `rule` is its name, `working` such as "¥240.00 × 0.1 × Gold ×2 = 48", `note` says what else mattered, or nothing.
+    `rule` is its name, `working` such as "¥240.00 × 0.1 × Gold ×2 = 48", of a clawback "48 × ¥80.00 ÷ ¥240.00 = 16"; `note` says
+    what else mattered, or nothing. `takes_back` is the number of the entry whose points it takes back, if it does.
     """
 
     version: EarningRuleVersion
     rule: str
     working: str
     note: str
+    takes_back: int | None = None
 
 
 def why(entry: Entry) -> Reason | None:
@@ -58,6 +60,8 @@ def why_each(entries: Iterable[Entry], *, tiers: Iterable[Tier] | None = None, m
 
 def _reason(entry: Entry, version: EarningRuleVersion, tiers: dict[tuple[str, str], Tier], currency: str) -> Reason:
     figures: dict[str, Any] = entry.figures or {}
+    if "reversed_minor" in figures:
+        return _taken_back(entry, version, figures, currency)
     rule = translated(version.rule.names)
     if figures["per"] == FIRST_TIME:
         working = _("%(points)s for the first time") % {"points": number(entry.points)}
@@ -88,3 +92,30 @@ def _cuts(figures: dict[str, Any]) -> Iterator[str]:
     if "cap_month" in figures:
         left = {"cap": number(figures["cap_month"]), "left": number(figures["left_of_month"])}
         yield _("At most %(cap)s per month; left that month: %(left)s.") % left
+
+
+def _taken_back(entry: Entry, version: EarningRuleVersion, figures: dict[str, Any], currency: str) -> Reason:
+    """Return the reason of a clawback: the share of what was earned that all refunds reach, less what earlier ones took."""
+    earned, before, now = figures["earned"], figures["clawed_before"], -entry.points
+    note = _("The activity was reversed as a whole.")
+    working = number(now)
+    if of_minor := figures["of_minor"]:
+        reversed_money, whole = (money(minor, currency=currency) for minor in (figures["reversed_minor"], of_minor))
+        less = f" − {number(before)}" if before else ""
+        working = f"{number(earned)} × {reversed_money} ÷ {whole}{less} = {number(now)}"
+        note = _(
+            "%(part)s of %(whole)s has been refunded by now; that share of the %(earned)s points earned is taken back."
+        ) % {
+            "part": reversed_money,
+            "whole": whole,
+            "earned": number(earned),
+        }
+        if before:
+            note += " " + _("%(points)s of it had been taken back before.") % {"points": number(before)}
+    return Reason(
+        version=version,
+        rule=translated(version.rule.names),
+        working=working,
+        note=note,
+        takes_back=figures["entry"],
+    )

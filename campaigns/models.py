@@ -1,10 +1,11 @@
-"""What an activity earns: the base rule is the campaign that is always on."""
+"""What an activity earns: the base rule is the campaign that is always on; and what could not be taken back of it."""
 
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from foundation.translating import translated
@@ -161,3 +162,42 @@ class CapUse(models.Model):
             models.CheckConstraint(condition=Q(period__in=["day", "month"]), name="cap_period_known"),
             models.CheckConstraint(condition=Q(points__gte=0), name="cap_use_not_negative"),
         ]
+
+
+class RefusedClawback(models.Model):
+    """A clawback that was not posted, once and for all, with the reason; the reversal it is of stands as a fact."""
+
+    class Reason(models.TextChoices):
+        INSUFFICIENT = "insufficient", _("the points are spent, and the currency lets nothing be owed")
+        UNKNOWN_PURSE = "unknown_purse", _("the membership is closed")
+
+    member_id = models.BigIntegerField(_("member"))
+    currency = models.ForeignKey(
+        PointCurrency, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("point currency")
+    )
+    event_key = models.UUIDField(_("event key"))
+    cause = models.CharField(_("cause"), max_length=140)
+    points = models.BigIntegerField(_("points"))
+    occurred_on = models.DateField(_("occurred on"))
+    rule_version = models.ForeignKey(
+        EarningRuleVersion, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("rule version")
+    )
+    figures = models.JSONField(_("figures"))
+    reason = models.CharField(_("reason"), max_length=20, choices=Reason)
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("refused clawback")
+        verbose_name_plural = _("refused clawbacks")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["member_id", "currency", "event_key"], name="clawback_refused_once_per_event_key"
+            ),
+            models.CheckConstraint(condition=Q(points__lt=0), name="refused_clawback_is_a_debit"),
+            models.CheckConstraint(
+                condition=Q(reason__in=["insufficient", "unknown_purse"]), name="refused_clawback_reason_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.cause

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from books import totalling
-from campaigns import earning
+from campaigns import clawing_back, earning
 from foundation import transactions
 from foundation.actors import Actor
 from foundation.jobs import beating, clock, closing, driving, running
@@ -29,6 +29,10 @@ MONTHS_AHEAD = 24
 
 def _earn(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
     return earning.earn(business_date=business_date, actor=actor, **members)
+
+
+def _claw_back(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return clawing_back.claw_back(business_date=business_date, actor=actor, **members)
 
 
 def _release(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
@@ -75,6 +79,7 @@ def _seal(*, business_date: datetime.date, run: JobRun, actor: Actor, **members:
 
 STEPS = (
     Step("earn", _earn),
+    Step("claw_back", _claw_back),
     Step("release", _release),
     Step("roll_up", _roll_up),
     Step("review", _review),

@@ -70,6 +70,18 @@ MENU = [
             ("outbox.view_obligation", "admin:outbox_obligation_changelist", _("Outbox"), "outbox"),
             ("jobs.view_businessdate", "admin:jobs_businessdate_changelist", _("Business dates"), "calendar"),
             ("activity.view_intake", "admin:activity_intake_changelist", _("Intakes"), "intake"),
+            (
+                "activity.view_parkedreversal",
+                "admin:activity_parkedreversal_changelist",
+                _("Parked reversals"),
+                "intake",
+            ),
+            (
+                "campaigns.view_refusedclawback",
+                "admin:campaigns_refusedclawback_changelist",
+                _("Refused clawbacks"),
+                "coins",
+            ),
             ("audit.view_auditevent", "admin:audit_auditevent_changelist", _("Audit events"), "trail"),
         ],
     ),

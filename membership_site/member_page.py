@@ -11,7 +11,7 @@ from django.db.models import F, Prefetch, Q, Sum
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from activity.models import Activity, BalanceSnapshot, Holding, Source
+from activity.models import Activity, BalanceSnapshot, Holding, Reversal, Source
 from campaigns import explaining
 from foundation.approvals.models import SEE_REQUESTS
 from foundation.naming import worded
@@ -176,8 +176,16 @@ def timeline_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     entries = Entry.objects.filter(member_id=member.pk, cause__in=causes)
     for row in entries.values("cause", "currency_id").annotate(points=Sum("points")).order_by("currency_id"):
         earned.setdefault(row["cause"], []).append((currencies[row["currency_id"]], row["points"]))
+    reversals = Reversal.objects.filter(member_id=member.pk, original_external_id__in=[row.external_id for row in rows])
+    refunded = {
+        tuple(original): minor
+        for *original, minor in reversals.values("original_source_id", "original_external_id")
+        .annotate(minor=Sum("reversed_minor"))
+        .values_list("original_source_id", "original_external_id", "minor")
+    }
     for cause, activity in causes.items():
         activity.earned = earned.get(cause, [])
+        activity.refunded_minor = refunded.get((activity.source_id, activity.external_id))
         words = (activity.purpose, activity.product, activity.merchant_category, activity.channel, activity.branch)
         activity.words = [worded(word) for word in (activity.kind, *words) if word]
     return {"activities": rows, "next_page": next_page, "is_first_page": not after}

@@ -172,6 +172,7 @@ def _read_currency(table: Table) -> PointCurrency:
         worth_minor=None if worth is None else worth * 100,
         **_read_expiry(table),
         transfers_per_day=table.whole("transfers_per_day", least=1, most=10**12, default=None),
+        shortfall=table.choice("shortfall", PointCurrency.Shortfall.values, default=PointCurrency.Shortfall.OWE),
     )
     if kind == PointCurrency.Kind.GROWTH:
         for key in ("expiry", *EXPIRY_KEYS, "worth"):
@@ -179,6 +180,8 @@ def _read_currency(table: Table) -> PointCurrency:
                 table.complain(key, "growth points have neither expiry nor worth")
         if "transfers_per_day" in table.content:
             table.complain("transfers_per_day", "growth points are never transferred")
+        if currency.shortfall != PointCurrency.Shortfall.OWE:
+            table.complain("shortfall", "growth points are never spent: what a clawback lacks is owed")
     table.finish()
     return currency
 

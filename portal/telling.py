@@ -23,13 +23,15 @@ TITLES: dict[int, str | Promise] = {
 
 # The cause of an expiry names the credit whose points it takes.
 LOT = "lot/"
+# The cause of a write-off names the clawback that could not take what was spent.
+WRITE_OFF = "write-off/"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Told:
     """An entry in words: the rule that gave it, or what else it was; `reason` is None where no rule did.
 
-    `usable_from` is set while its points are pending, `origin` where it took what one earlier entry had left.
+    `usable_from` is set while its points are pending, `origin` where it took what one earlier entry had given.
     """
 
     title: str
@@ -55,20 +57,30 @@ def tell(
         return
     purse = {"member_id": entries[0].member_id, "currency_id": entries[0].currency_id}
     usable = _usable_from([entry.number for entry in entries], purse, today) if has_pending else {}
+    reasons = explaining.why_each(entries, tiers=tiers, money=money)
     lots = {entry.number: int(entry.cause.removeprefix(LOT)) for entry in entries if entry.kind == Kind.EXPIRE}
+    lots |= {
+        entry.number: reason.takes_back
+        for entry, reason in zip(entries, reasons, strict=True)
+        if reason and reason.takes_back
+    }
     credits = Entry.objects.filter(**purse, number__in=lots.values()) if lots else ()
     origins = {origin.number: origin for origin in credits}
-    for entry, reason in zip(entries, explaining.why_each(entries, tiers=tiers, money=money), strict=True):
+    for entry, reason in zip(entries, reasons, strict=True):
         entry.told = Told(
-            title=reason.rule if reason else str(_title(entry)),
+            title=str(_title(entry, reason)),
             reason=reason,
             usable_from=usable.get(entry.number),
             origin=origins.get(lots.get(entry.number)),
         )
 
 
-def _title(entry: Entry) -> str | Promise:
-    """Return what an entry was that no rule gave: a transfer by its direction, a redemption by who made it."""
+def _title(entry: Entry, reason: explaining.Reason | None) -> str | Promise:
+    """Return the name of the rule that gave the points; else what it was, a transfer by its direction, a redemption by whose it is."""
+    if reason and not reason.takes_back:
+        return reason.rule
+    if entry.cause.startswith(WRITE_OFF):
+        return _("Written off by the bank")
     if entry.kind == Kind.TRANSFER and "/returned/" in entry.cause:
         return _("Points returned")
     if entry.kind == Kind.TRANSFER:

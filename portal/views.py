@@ -21,7 +21,7 @@ from members.models import FamilyMembership, Member
 from points import stating
 from points.expiring import describe as describe_expiry
 from points.ledger import NEVER
-from points.models import Allocation, Entry, Lot, PointCurrency
+from points.models import Allocation, Entry, Kind, Lot, PointCurrency
 from portal import history, purses, telling
 from portal.statements import FORMS, MadeOut
 from tiers import describing, explaining, standings
@@ -120,6 +120,10 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
     telling.tell([found], today=day_of(request.user))
     lot = Lot.objects.filter(member_id=member.pk, currency_id=currency.pk, number=number).first()
     taken = Allocation.objects.filter(member_id=member.pk, currency_id=currency.pk, debit_number=number)
+    taken = list(taken.order_by("lot_expires_on", "lot_number"))
+    lacked = 0
+    if found.kind == Kind.CLAWBACK and currency.kind == PointCurrency.Kind.REWARD:
+        lacked = -found.points - sum(part.points for part in taken)
     shown = {
         "door": "points",
         "currency": currency,
@@ -127,7 +131,9 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
         "rule": describe_rule(found.told.reason.version) if found.told.reason else [],
         "lot": lot,
         "never": NEVER,
-        "taken": taken.order_by("lot_expires_on", "lot_number"),
+        "taken": taken,
+        # What a clawback could not take was owed from then on.
+        "lacked": lacked,
     }
     return render(request, "portal/entry.html", shown)
 

@@ -20,7 +20,8 @@ PEOPLE = {"members.view_member"}
 TOTALS = {"points.view_totals", "tiers.view_totals"}
 # Liability, daily totals, journal, breakage: sums by branch and campaign.
 BOOKS = {"points.view_books"}
-RUNS = {"jobs.view_jobrun", "activity.view_intake"}
+# What came and what became of it; no member can be told by it.
+RUNS = {"jobs.view_jobrun", "activity.view_intake", "activity.view_parkedreversal", "campaigns.view_refusedclawback"}
 OUTBOX = {"outbox.view_obligation"}
 TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
 # Four eyes: everybody with a need reads the requests of his branches; who proposes and who decides is said kind by kind.

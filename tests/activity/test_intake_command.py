@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from activity.models import Activity, BalanceSnapshot, Intake
+from activity.models import Activity, BalanceSnapshot, Intake, Reversal
 from activity.opening import open_files
 from activity.reading_profile import read_profile
 from activity.sifting import Sieve
@@ -18,7 +18,7 @@ from foundation.actors import Actor
 from foundation.audit.models import AuditEvent
 from members.models import Member
 from members.sealing import open_person
-from tests.factories import AccountFactory, BankFactory, BranchFactory, MemberFactory
+from tests.factories import FIRST_BUSINESS_DATE, AccountFactory, BankFactory, BranchFactory, MemberFactory
 
 PROFILE = """
 name = "Cards"
@@ -298,3 +298,52 @@ def test_a_delivery_of_every_target_in_the_banks_own_words(committed, tmp_path):
         (wealth, datetime.date(2026, 2, 1), 5_000),
         (wealth, datetime.date(2026, 2, 10), 0),
     ]
+
+
+REVERSALS = """
+[files.refunds]
+glob = "*.refunds"
+
+[[load]]
+target = "reversals"
+file = "refunds"
+
+[load.fields]
+external_id = "id"
+original_external_id = "of"
+account_number = "account"
+occurred_at = "at"
+amount = "amount"
+"""
+
+
+def test_refunds_come_with_their_activities_in_any_order_of_nights(bank, intake, tmp_path):
+    """B11, B12: the refund's file first, then both, then both under another name: each refund is taken once."""
+    (tmp_path / "profile.toml").write_text(PROFILE + REVERSALS, encoding="utf-8")
+    refunds = ["id,of,account,at,amount", "r1,t1,A1,2026-02-27 13:00,4.00", "r2,t2,A1,2026-02-27 13:00,"]
+    bad = ["r3,t1,A1,2026-02-27 14:00,6.01", "r4,r1,A1,2026-02-27 14:00,1.00", "r5,t1,A2,2026-02-27 14:00,1.00"]
+
+    def bring(name, lines):
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        answer = StringIO()
+        try:
+            call_command(
+                "intake", "--profile", str(tmp_path / "profile.toml"), str(tmp_path / name), "--json", stdout=answer
+            )
+        except SystemExit as end:
+            assert end.code == 3
+        return json.loads(answer.getvalue())["targets"]
+
+    early = bring("early.refunds", refunds)
+    activities = intake(GOOD)[1]["targets"]
+    again = bring("again.refunds", refunds)
+    renamed = bring("renamed.refunds", [*refunds, *bad])
+
+    assert early == {"reversals": {"parked": 2}}
+    assert activities == {"activities": {"recorded": 3}}
+    assert again == {"reversals": {"duplicate": 2}}
+    assert renamed == {
+        "reversals": {"duplicate": 2, "not_his_activity": 1, "over_reversed": 1, "reversal_of_reversal": 1}
+    }
+    taken = Reversal.objects.order_by("external_id").values_list("external_id", "reversed_minor", "booked_on")
+    assert list(taken) == [("r1", 4_00, FIRST_BUSINESS_DATE), ("r2", 20_00, FIRST_BUSINESS_DATE)]

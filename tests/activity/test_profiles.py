@@ -128,7 +128,7 @@ class TestComplaints:
         )
         holding = HOLDINGS + '[load.attributes]\ncolour = "c"\n'
 
-        assert complaints_of(activity) == ["load[0].order: an activity is never superseded by another row"]
+        assert complaints_of(activity) == ["load[0].order: activities are never superseded by other rows"]
         assert complaints_of(HEAD + holding) == ["load[0].attributes: only activities have attributes"]
 
     def test_the_example_of_the_documentation_is_taken(self):

@@ -27,6 +27,8 @@ PAGES = (
     "/console/jobs/businessdate/",
     "/console/activity/intake/",
     "/console/outbox/obligation/",
+    "/console/activity/parkedreversal/",
+    "/console/campaigns/refusedclawback/",
     "/console/audit/auditevent/",
     "/console/books/liability/",
     "/console/books/days/",

@@ -6,11 +6,14 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
+from activity.models import ReportedId, Source
+from activity.reports import ReversalReport
+from campaigns import clawing_back
 from campaigns.describing import describe, example_of
 from campaigns.explaining import Reason, why, why_each
 from campaigns.models import EarningRuleVersion
 from points.models import Entry
-from tests.campaigns.night import close_on, earn_all
+from tests.campaigns.night import ACTOR, close_on, earn_all
 from tests.factories import (
     FIRST_BUSINESS_DATE,
     ActivityFactory,
@@ -143,3 +146,41 @@ def test_the_example_is_what_the_evaluator_gives(amount_minor):
 
     earned = dict(Entry.objects.filter(member_id=newcomer.pk).values_list("rule_version_id", "points"))
     assert earned.get(version.pk, 0) == example_of(version, amount_minor=amount_minor)["points"]
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "refunds", "working", "note"),
+    [
+        (
+            240_00,
+            [80_00],
+            "48 × ¥80.00 ÷ ¥240.00 = 16",
+            "¥80.00 of ¥240.00 has been refunded by now; that share of the 48 points earned is taken back.",
+        ),
+        (
+            240_00,
+            [80_00, None],
+            "48 × ¥240.00 ÷ ¥240.00 − 16 = 32",
+            "¥240.00 of ¥240.00 has been refunded by now; that share of the 48 points earned is taken back."
+            " 16 of it had been taken back before.",
+        ),
+        (None, [None], "48", "The activity was reversed as a whole."),
+    ],
+)
+def test_a_clawback_tells_which_share_it_takes(wang, amount_minor, refunds, working, note):
+    rate = {"reward_rate": Decimal("0.1")} if amount_minor else {"reward_rate": 24, "per": "activity"}
+    version = EarningRuleVersionFactory(**rate)
+    ActivityFactory(member=wang, external_id="T1", amount_minor=amount_minor)
+    ReportedId.objects.create(source_id=Source.objects.get().pk, fact="activity", external_id="T1", member_id=wang.pk)
+    earn_all()
+    for number, part in enumerate(refunds):
+        report = ReversalReport(
+            source="core", external_id=f"R{number}", original_external_id="T1", member_number=wang.number, amount_minor=part,
+            occurred_at=datetime.datetime.combine(FIRST_BUSINESS_DATE, datetime.time(5), datetime.UTC),
+        )  # fmt: skip
+        clawing_back.take([report], actor=ACTOR)
+
+    entry = Entry.objects.order_by("-number")[:1].get()
+
+    assert why(entry) == Reason(version=version, rule="Spending", working=working, note=note, takes_back=1)
+    assert working.endswith(str(-entry.points))

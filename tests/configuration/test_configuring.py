@@ -324,3 +324,19 @@ def test_caps_and_bonuses_that_can_not_be_are_refused():
         "earning_rules[4].first_time_bonus: is given in reward points: reward_currency is missing",
     ]
     assert not EarningRule.objects.exists()
+
+
+def test_a_currency_says_what_becomes_of_spent_points_that_a_refund_takes_back():
+    content = document(BERKA)
+    reward = next(currency for currency in content["currencies"] if currency["kind"] == "reward")
+    growth = next(currency for currency in content["currencies"] if currency["kind"] == "growth")
+
+    reward["shortfall"], growth["shortfall"] = "forgive", "write_off"
+    with pytest.raises(InvalidConfiguration) as refused:
+        take(content)
+    del growth["shortfall"]
+    reward["shortfall"] = "write_off"
+    take(content)
+
+    assert len([complaint for complaint in refused.value.complaints if ".shortfall" in complaint]) == 2
+    assert dict(PointCurrency.objects.values_list("kind", "shortfall")) == {"reward": "write_off", "growth": "owe"}

@@ -48,6 +48,7 @@ def test_close_day_closes_up_to_a_date_and_answers_in_json(bank):
     steps = answer["dates"][0]["steps"]
     assert list(steps) == [
         "earn",
+        "claw_back",
         "release",
         "roll_up",
         "review",

@@ -247,3 +247,50 @@ def test_a_lapsed_pending_lot_is_neither_pending_nor_available(
             summaries.balances(member_ids=[mei.pk], today=day)[mei.pk, purse["currency_id"]]
             == (now, then)[day == later]
         )
+
+
+@pytest.fixture
+def refunded(post: Callable, today: datetime.date) -> None:
+    """Mei earned 48 points, spent 40 of them, and a third of her purchase was refunded: 16 were taken back, 8 are owed."""
+    version = EarningRuleVersionFactory()
+    earned = post(48, rule_version_id=version.pk, figures={"per": "amount", "amount_minor": 240_00, "rate": "0.2"})
+    post(-40)
+    figures = {"entry": earned.number, "earned": 48, "reversed_minor": 80_00, "of_minor": 240_00, "clawed_before": 0}
+    post(-16, kind=Kind.CLAWBACK, rule_version_id=version.pk, figures=figures, cause="reversal/core/R1")
+
+
+def test_a_refund_says_why_so_many_points_were_taken_back(page: Page, refunded: None) -> None:
+    line = page("/points").partition("Points taken back")[2].partition("</a>")[0]
+    text = page("/points/points/3")
+
+    assert ("48 × ¥80.00 ÷ ¥240.00 = 16" in line, "−16" in line, "earned on" in line) == (True, True, True)
+    assert "that share of the 48 points earned is taken back" in text
+    assert 'href="/points/points/1"' in text
+    assert "<dt>Spent already</dt><dd>8</dd>" in text
+
+
+def test_what_is_owed_is_a_figure_of_its_own_until_it_is_paid(page: Page, post: Callable, refunded: None) -> None:
+    owing = page("/"), page("/points")
+    post(20)
+    paid = page("/"), page("/points")
+
+    assert ("Owed <b>8</b>" in owing[0], "<dt>Owed</dt><dd>8</dd>" in owing[1]) == (True, True)
+    assert ["Owed" in text for text in paid] == [False, False]
+    assert '<span class="figure">12</span>' in paid[1]
+
+
+def test_the_app_reads_why_points_were_taken_back(client: Client, mei: Member, refunded: None) -> None:
+    client.force_login(mei.user)
+
+    newest = client.get("/api/v1/me/ledger-entries?limit=1").json()["data"][0]
+    purses = client.get("/api/v1/me/balance").json()["purses"]
+
+    assert (newest["kind"], newest["points"], newest["title"]) == ("clawback", -16, "Points taken back")
+    assert newest["explanation"] == "48 × ¥80.00 ÷ ¥240.00 = 16"
+    assert [purse["owed"] for purse in purses] == [8]
+
+
+def test_a_write_off_is_named(page: Page, post: Callable, refunded: None) -> None:
+    post(8, kind=Kind.ADJUST, cause="write-off/reversal/core/R1")
+
+    assert "Written off by the bank" in page("/points/points/4")

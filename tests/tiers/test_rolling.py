@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from activity.models import Activity, BalanceSnapshot, Holding
+from activity.reports import ActivityReport, ReversalReport
+from campaigns import clawing_back, earning
 from foundation.actors import Actor
 from foundation.jobs.models import BusinessDate
 from points import ledger
 from points.ledger import Posting
 from points.models import Entry, Kind
-from tests.factories import AccountFactory, BankFactory, MemberFactory, SeriesFactory
+from tests.factories import AccountFactory, BankFactory, EarningRuleVersionFactory, MemberFactory, SeriesFactory
 from tiers import rolling
 from tiers.models import RunningTotal
 
@@ -367,3 +369,32 @@ def recounted(series, member, accounts, date, first, snapshots, holdings, activi
             if known := [one for one in reported if one <= day]:
                 total, first_day = total + reported[max(known)], min(first_day or day, day)
     return total, first_day
+
+
+def test_points_taken_back_leave_the_day_of_their_earning():
+    """A refund of Wednesday takes Monday's growth points back: every window that held them loses them, and no other does."""
+    growth = SeriesFactory(growth=True)
+    EarningRuleVersionFactory(reward_currency=None, reward_rate=0, growth_currency=growth.currency, growth_rate=1)
+    wang = MemberFactory()
+    bought = ActivityReport(
+        source="core", external_id="T1", member_number=wang.number, kind="card_spend", amount_minor=100_00,
+        occurred_at=datetime.datetime.combine(MONDAY, datetime.time(4), datetime.UTC),
+    )  # fmt: skip
+    refunded = ReversalReport(
+        source="core", external_id="R1", original_external_id="T1", member_number=wang.number, amount_minor=40_00,
+        occurred_at=bought.occurred_at + 2 * DAY,
+    )  # fmt: skip
+    roll_up(MONDAY - DAY)
+    earning.take([bought], actor=NIGHT)
+    roll_up(MONDAY)
+    earned = rows(growth)
+    roll_up(MONDAY + DAY)
+    clawing_back.take([refunded], actor=NIGHT)
+
+    roll_up(MONDAY + 2 * DAY)
+
+    assert earned == [(MONDAY, 0, 100, MONDAY)]
+    assert rows(growth) == [(MONDAY, 0, 60, MONDAY)]
+    entry = Entry.objects.get(kind=Kind.CLAWBACK)
+    assert (entry.points, entry.occurred_on, entry.booked_on) == (-40, MONDAY, MONDAY + 2 * DAY)
+    assert rolling.check(business_date=MONDAY + 2 * DAY, first_member=1, last_member=rolling.LARGEST_ID) == 0

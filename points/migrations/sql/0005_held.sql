@@ -115,7 +115,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bit
             LEFT JOIN points_lot l ON u.fresh AND l.member_id = u.member_id AND l.currency_id = u.currency_id
                                   AND l.expires_on = coalesce(u.expires_on, DATE '9999-12-31') AND l.number = u.takes
            CROSS JOIN LATERAL (
-             SELECT CASE WHEN u.fresh THEN coalesce(least(u.upto, l.remaining) - least(u.upto + u.points, l.remaining), 0) ELSE 0 END AS own) g
+             SELECT CASE WHEN u.fresh THEN least(u.upto, coalesce(l.remaining, 0)) - least(u.upto + u.points, coalesce(l.remaining, 0)) ELSE 0 END AS own) g
          ) t
 $$;
 
