@@ -11,6 +11,7 @@ from django.db import connection
 from campaigns import earning
 from foundation import transactions
 from foundation.actors import Actor
+from foundation.idempotency import purging
 from foundation.jobs import beating, clock, closing, driving, running
 from foundation.jobs.closing import Tell
 from foundation.jobs.models import JobRun
@@ -130,11 +131,12 @@ def help_with(*, run_id: int) -> None:
 
 
 def ring(*, send: Callable[[], None]) -> None:
-    """Note that a message was consumed, and `send` for a driver where a date is due that nobody drives.
+    """Note that a message was consumed, forget old answers, and `send` for a driver where a date is due that nobody drives.
 
     A late, doubled or missed ring changes nothing: what is due stands in the tables.
     """
     transactions.commit(beating.beat, at=clock.now())
+    transactions.commit(purging.purge, at=clock.now())
     if closing.due(today=clock.today()) and not driving.holder(job=NIGHT):
         send()
 

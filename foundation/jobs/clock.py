@@ -3,7 +3,8 @@
 import datetime
 
 from django.db import connection
-from django.utils import timezone
+
+from foundation.periods import day_of
 
 
 def now() -> datetime.datetime:
@@ -15,7 +16,7 @@ def now() -> datetime.datetime:
 
 def today() -> datetime.date:
     """Return the present calendar date in the bank's zone, by the database's clock."""
-    return timezone.localtime(now(), timezone.get_default_timezone()).date()
+    return day_of(now())
 
 
 def booking_date() -> datetime.date:

@@ -1,0 +1,279 @@
+"""The API of redemptions: for systems that redeem for members by number, and for a member's own session."""
+
+import uuid
+from typing import Any
+
+from django.urls import path
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from oauth2_provider.contrib.rest_framework import TokenHasScope
+from rest_framework import exceptions, serializers
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from foundation.idempotency.answering import Answer
+from foundation.jobs import clock
+from foundation.refusals import Refusal
+from foundation.transactions import commit
+from foundation.web import idempotency, paging
+from foundation.web.requests import actor
+from foundation.web.views import CURSOR, LIMIT, ApiView
+from members.models import Member
+from points import redeeming, restoring
+from points.models import PointCurrency, Redemption, RedemptionQuerySet
+
+PREFIX = "rdm_"
+MEMBER = "member"
+
+
+class UnknownMember(Refusal):
+    code = "unknown_member"
+    status = 422
+    sentence = _("There is no member of this number here.")
+
+
+class UnknownCurrency(Refusal):
+    code = "unknown_point_currency"
+    status = 422
+    sentence = _("There is no such point currency.")
+
+
+class MayRedeem(BasePermission):
+    """A system with the scope redemptions:write, or a person who is a member; the view's `member` is he, or None for a system."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if request.auth is not None:
+            view.member = None
+            return TokenHasScope().has_permission(request, view)
+        if not request.user.is_authenticated:
+            return False
+        view.member = Member.objects.filter(user=request.user).first()
+        return view.member is not None
+
+
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": redeeming.MOST_POINTS})
+class PointsField(serializers.Field):
+    """A whole number of points as JSON has it: `1.0` is 1; text, true, fractions and what has no end are none."""
+
+    default_error_messages = {
+        "invalid": _("Points are a whole number, without quotes, separators or fractions."),
+        "min_value": _("One point is the least."),
+        "max_value": _("1,000,000,000,000 points are the most."),
+    }
+
+    def to_internal_value(self, data: Any) -> int:
+        whole = isinstance(data, int) and not isinstance(data, bool)
+        if not whole and not (isinstance(data, float) and data.is_integer()):
+            self.fail("invalid")
+        if data < 1:
+            self.fail("min_value")
+        if data > redeeming.MOST_POINTS:
+            self.fail("max_value")
+        return int(data)
+
+
+class RedemptionIn(serializers.Serializer):
+    """A redemption asked for: `member` is for systems, `currency` is the bank's first reward points unless given; without a
+    `reference` of the caller's own the idempotency key is it."""
+
+    member = serializers.CharField(max_length=20, required=False)
+    points = PointsField()
+    currency = serializers.CharField(max_length=20, required=False, default="")
+    reference = serializers.RegexField(idempotency.KEY, max_length=100, required=False, default="")
+    purpose = serializers.CharField(max_length=80, required=False, allow_blank=True, default="")
+
+
+class RedemptionOut(serializers.Serializer):
+    """A redemption; `ledgerEntry` is the movement that took its points, `cancelledAt` when they came back."""
+
+    id = serializers.SerializerMethodField()
+    member = serializers.CharField(source="member.number")
+    currency = serializers.CharField(source="currency.code")
+    points = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=Redemption.State.choices)
+    reference = serializers.CharField()
+    purpose = serializers.CharField()
+    redeemedAt = serializers.DateTimeField(source="redeemed_at")  # noqa: N815
+    cancelledAt = serializers.DateTimeField(source="cancelled_at", allow_null=True)  # noqa: N815
+    ledgerEntry = serializers.SerializerMethodField()  # noqa: N815
+
+    def get_id(self, redemption: Redemption) -> str:
+        return f"{PREFIX}{redemption.pk.hex}"
+
+    def get_ledgerEntry(self, redemption: Redemption) -> str:  # noqa: N802
+        return f"ent_{redemption.currency.code}_{redemption.entry_number}"
+
+
+class RedemptionPage(serializers.Serializer):
+    """A page of redemptions, the newest first."""
+
+    data = RedemptionOut(many=True)
+    nextCursor = serializers.CharField(allow_null=True)  # noqa: N815
+    hasMore = serializers.BooleanField()  # noqa: N815
+
+
+class RedeemView(ApiView):
+    """The base of the views: `member` is who asks for himself, None where a system asks for somebody."""
+
+    permission_classes = [MayRedeem]
+    required_scopes = ["redemptions:write"]
+    member: Member | None
+
+    def own(self, request: Request) -> RedemptionQuerySet:
+        """Return what the caller can see: a member what he redeemed himself or had redeemed for him, a system what it asked for."""
+        rows = Redemption.objects.select_related("member", "currency")
+        return rows.filter(member=self.member) if self.member else rows.made_by(self.caller(request))
+
+    def caller(self, request: Request) -> str:
+        """Return under which name the caller's references count."""
+        return MEMBER if self.member else idempotency.caller_of(request)
+
+
+class Redemptions(RedeemView):
+    """Redemptions of the caller's."""
+
+    @extend_schema(
+        operation_id="listRedemptions",
+        summary="List redemptions",
+        tags=["Redemptions"],
+        parameters=[CURSOR, LIMIT, OpenApiParameter("member", str, description="A member's number; for systems.")],
+        responses={200: RedemptionPage},
+    )
+    def get(self, request: Request) -> Response:
+        """List the caller's redemptions from the newest back, by keyset pages: a member's own, or those that the system asked for."""
+        rows, limit = self.own(request).order_by("-id"), paging.limit_of(request.query_params.get("limit"))
+        if number := request.query_params.get("member"):
+            # The database has no NUL, and no member's number has signs that can't be printed.
+            rows = rows.filter(member__number=number) if number.isprintable() else rows.none()
+        if cursor := request.query_params.get("cursor"):
+            rows = rows.filter(pk__lt=paging.decode(cursor, _uuid)[0])
+        shown, following = paging.page(list(rows[: limit + 1]), limit, key=lambda row: [row.pk.hex])
+        data = {"data": shown, "nextCursor": following, "hasMore": following is not None}
+        return Response(RedemptionPage(data).data)
+
+    @extend_schema(
+        operation_id="redeem",
+        summary="Redeem points",
+        tags=["Redemptions"],
+        parameters=[idempotency.PARAMETER],
+        request=RedemptionIn,
+        responses={201: RedemptionOut, 200: RedemptionOut},
+    )
+    def post(self, request: Request) -> Response:
+        """Take points for a purpose, the first to lapse first. A reference that came before gives its redemption as it stands, with 200."""
+        key = idempotency.key_of(request)
+        parsed = RedemptionIn(data=request.data)
+        parsed.is_valid(raise_exception=True)
+        wished, at = parsed.validated_data, clock.now()
+        member = self.member_named(wished.get("member"))
+        asked = idempotency.asked(request, member_id=member.pk, route="POST /redemptions", content=wished, at=at)
+        return idempotency.sent(
+            commit(
+                _redeem,
+                idempotency=asked,
+                member=member,
+                currency=_currency(wished["currency"]),
+                points=wished["points"],
+                purpose=wished["purpose"],
+                caller=self.caller(request),
+                reference=wished["reference"] or key,
+                at=at,
+                actor=actor(request),
+            )
+        )
+
+    def member_named(self, number: str | None) -> Member:
+        """Return the member to redeem for: he who asks, or for a system the one of that number; refuses unknown_member."""
+        if self.member and number in (None, self.member.number):
+            return self.member
+        member = Member.objects.filter(number=number).first() if number and not self.member else None
+        if member is None:
+            raise UnknownMember(field="member")
+        return member
+
+
+class OneRedemption(RedeemView):
+    """One redemption of the caller's."""
+
+    @extend_schema(
+        operation_id="getRedemption", summary="Read a redemption", tags=["Redemptions"], responses={200: RedemptionOut}
+    )
+    def get(self, request: Request, redemption_id: uuid.UUID) -> Response:
+        """Read one redemption as it stands; another's does not exist for the caller."""
+        return Response(RedemptionOut(_found(self.own(request), redemption_id)).data)
+
+
+class CancelRedemption(RedeemView):
+    """A redemption of the caller's, to be cancelled."""
+
+    @extend_schema(
+        operation_id="cancelRedemption",
+        summary="Cancel a redemption",
+        tags=["Redemptions"],
+        parameters=[idempotency.PARAMETER],
+        request=None,
+        responses={200: RedemptionOut},
+    )
+    def post(self, request: Request, redemption_id: uuid.UUID) -> Response:
+        """Give the points back, usable until their own last day or for 30 days, whichever is longer.
+
+        A system cancels what it asked for itself; a member what he redeemed himself, for seven days.
+        """
+        at = clock.now()
+        redemption = _found(self.own(request).made_by(self.caller(request)), redemption_id)
+        asked = idempotency.asked(
+            request,
+            member_id=redemption.member_id,
+            route="POST /redemptions/{id}/cancel",
+            content={"id": redemption_id},
+            at=at,
+        )
+        return idempotency.sent(
+            commit(
+                _cancel,
+                idempotency=asked,
+                redemption=redemption,
+                within=restoring.WINDOW if self.member else None,
+                at=at,
+                actor=actor(request),
+            )
+        )
+
+
+def _uuid(raw: object) -> uuid.UUID:
+    return uuid.UUID(str(raw))
+
+
+def _redeem(*, member: Member, currency: PointCurrency, **wish: Any) -> Answer:
+    redeemed = redeeming.redeem(member_id=member.pk, currency_id=currency.pk, **wish)
+    redeemed.redemption.member, redeemed.redemption.currency = member, currency
+    return idempotency.answer(200 if redeemed.came_before else 201, RedemptionOut(redeemed.redemption).data)
+
+
+def _cancel(**arguments: Any) -> Answer:
+    return idempotency.answer(200, RedemptionOut(restoring.cancel(**arguments)).data)
+
+
+def _currency(code: str) -> PointCurrency:
+    """Return the reward currency of that code, without one the bank's first; refuses unknown_point_currency."""
+    rewards = PointCurrency.objects.filter(kind=PointCurrency.Kind.REWARD).order_by("id")
+    currency = rewards.filter(code=code).first() if code else rewards.first()
+    if currency is None:
+        raise UnknownCurrency(field="currency")
+    return currency
+
+
+def _found(rows: RedemptionQuerySet, redemption_id: uuid.UUID) -> Redemption:
+    redemption = rows.filter(pk=redemption_id).first()
+    if redemption is None:
+        raise exceptions.NotFound
+    return redemption
+
+
+urlpatterns = [
+    path("redemptions", Redemptions.as_view()),
+    path("redemptions/<rdm:redemption_id>", OneRedemption.as_view()),
+    path("redemptions/<rdm:redemption_id>/cancel", CancelRedemption.as_view()),
+]

@@ -1,0 +1,90 @@
+"""Redemptions: what a member used points for, beside the entry that took them."""
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("members", "0002_closing_booked_on"),
+        ("points", "0004_seal"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="Redemption",
+            fields=[
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("points", models.BigIntegerField(verbose_name="points")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("done", "redeemed"), ("cancelled", "cancelled")],
+                        default="done",
+                        max_length=9,
+                        verbose_name="state",
+                    ),
+                ),
+                ("caller", models.CharField(max_length=40, verbose_name="caller")),
+                ("reference", models.CharField(max_length=100, verbose_name="reference")),
+                ("purpose", models.CharField(max_length=80, verbose_name="purpose")),
+                ("entry_number", models.IntegerField(verbose_name="entry")),
+                ("redeemed_at", models.DateTimeField(verbose_name="redeemed at")),
+                ("cancelled_at", models.DateTimeField(null=True, verbose_name="cancelled at")),
+                (
+                    "currency",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="points.pointcurrency",
+                        verbose_name="point currency",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "redemption",
+                "verbose_name_plural": "redemptions",
+                "indexes": [
+                    models.Index(fields=["member", "-id"], name="redemption_by_member"),
+                    models.Index(fields=["caller", "-id"], name="redemption_by_caller"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("member", "currency", "caller", "reference"), name="redemption_once_per_reference"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("member", "currency", "entry_number"), name="redemption_has_its_own_entry"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("points__range", (1, 1000000000000))), name="redemption_points_in_range"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["done", "cancelled"])), name="redemption_state_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("cancelled_at__isnull", False), ("state", "cancelled")),
+                            models.Q(models.Q(("state", "cancelled"), _negated=True), ("cancelled_at__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="redemption_cancelled_has_its_instant",
+                    ),
+                ],
+            },
+        ),
+        # A redemption changes its state, but stays.
+        migrations.RunSQL(
+            "REVOKE DELETE, TRUNCATE ON points_redemption FROM runtime", "GRANT DELETE ON points_redemption TO runtime"
+        ),
+    ]
