@@ -25,7 +25,6 @@ from points import redeeming, restoring
 from points.models import PointCurrency, Redemption, RedemptionQuerySet
 
 PREFIX = "rdm_"
-MEMBER = "member"
 
 
 class UnknownMember(Refusal):
@@ -128,7 +127,7 @@ class RedeemView(ApiView):
 
     def caller(self, request: Request) -> str:
         """Return under which name the caller's references count."""
-        return MEMBER if self.member else idempotency.caller_of(request)
+        return redeeming.MEMBER if self.member else idempotency.caller_of(request)
 
 
 class Redemptions(RedeemView):

@@ -232,6 +232,12 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
         """Keep what these members redeemed under these references, whoever called."""
         return self.filter(member_id__in=set(member_ids), reference__in=set(references))
 
+    def behind(self, entries: Iterable[Entry]) -> "dict[int, Redemption]":
+        """Return the redemption that each of the entries took points for or gave them back from, by the entry's number."""
+        named = {entry.number: redemption_of(entry.cause) for entry in entries}
+        found = self.in_bulk({pk for pk in named.values() if pk}) if any(named.values()) else {}
+        return {number: found[pk] for number, pk in named.items() if pk in found}
+
     def locked(self, ids: Iterable[uuid.UUID], *, state: str) -> "list[Redemption]":
         """Lock those of the redemptions that are in a state, in the order of their ids, and return them."""
         return list(self.filter(pk__in=set(ids), state=state).order_by("pk").select_for_update())
@@ -290,6 +296,7 @@ class Redemption(models.Model):
 
     @property
     def purpose_in_words(self) -> str:
+        """Return what the points were used for, in the reader's language where the bank has words for it."""
         return str(PURPOSES.get(self.purpose, self.purpose))
 
     @property

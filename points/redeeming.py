@@ -18,6 +18,8 @@ from points.ledger import PointsOutOfRange, Posting
 from points.models import Kind, Redemption
 
 MOST_POINTS = 10**12
+# Callers beside the systems, each with references of its own: a member by his own pages, the staff at a counter.
+MEMBER, STAFF = "member", "staff"
 # The space of the ledger's keys that are derived from a caller and his reference.
 KEYS = uuid.UUID("6f1c8a52-3d0e-4b7a-9a51-7e2d4c9b8f10")
 # The ledger's outcomes for a key that it knows: the wish came before, and its redemption says whether it is the same one.

@@ -15,8 +15,8 @@ from foundation.querying import statement
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from points import ledger
-from points.models import Kind, Redemption
-from points.redeeming import UnknownPurse
+from points.models import Allocation, Kind, Redemption
+from points.redeeming import MEMBER, STAFF, UnknownPurse
 
 # What comes back can be used for so long at least.
 LEAST_DAYS = 30
@@ -80,3 +80,19 @@ def cancel_each(redemption_ids: Sequence[uuid.UUID], *, at: datetime.datetime, a
     if set(ledger.post_staged(actor=actor)) - {"posted"}:
         raise UnknownPurse
     return len(ids)
+
+
+def returning(redemption: Redemption, *, today: datetime.date) -> list[tuple[int, datetime.date]]:
+    """Return what would come back on `today`: points and the last day to use them, lot by lot, the first to lapse first."""
+    taken = Allocation.objects.filter(
+        member_id=redemption.member_id, currency_id=redemption.currency_id, debit_number=redemption.entry_number
+    )
+    least = today + datetime.timedelta(days=LEAST_DAYS)
+    lots = taken.order_by("lot_expires_on", "lot_number").values_list("points", "lot_expires_on")
+    return [(points, max(expires_on, least)) for points, expires_on in lots]
+
+
+def is_open(redemption: Redemption, *, at: datetime.datetime) -> bool:
+    """Tell whether a member or a teller may still cancel it: he chose it himself, it stands, and its WINDOW is not over."""
+    chosen = redemption.caller in (MEMBER, STAFF)
+    return chosen and redemption.state == Redemption.State.DONE and at - redemption.redeemed_at <= WINDOW

@@ -16,13 +16,15 @@ RULES = {
 }
 # A member's page: the person masked, his accounts, his ledger, his standings and the decisions behind them.
 PEOPLE = {"members.view_member"}
+# What a teller does for a member who stands before him.
+COUNTER = {"points.redeem"}
 # The bank's totals: no single member can be read out of them.
 TOTALS = {"points.view_totals", "tiers.view_totals"}
 RUNS = {"jobs.view_jobrun", "activity.view_intake"}
 TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE),
+    Role.TELLER: frozenset(RULES | PEOPLE | COUNTER),
     Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS),
     Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS),
