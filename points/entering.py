@@ -27,9 +27,14 @@ class PointsField(forms.IntegerField):
         return super().to_python(text)
 
 
-class RedeemForm(forms.Form):
-    """How many points, for what; `key` is made when the form is shown first, so that a second click finds the first one's."""
+class UseForm(forms.Form):
+    """How many points; `key` is made when the form is shown first, so that a second click finds the first one's."""
 
     points = PointsField(label=_("points to use"), widget=forms.TextInput(attrs={"inputmode": "numeric"}))
-    purpose = forms.ChoiceField(label=_("for"), choices=list(PURPOSES.items()))
     key = forms.UUIDField(widget=forms.HiddenInput)
+
+
+class RedeemForm(UseForm):
+    """How many points, and for what the bank gives."""
+
+    purpose = forms.ChoiceField(label=_("for"), choices=list(PURPOSES.items()))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import views
+from portal import using, views
 
 app_name = "portal"
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     path("points", views.points, name="points"),
     path("points/<str:code>", views.points, name="points"),
     path("points/<str:code>/<int:number>", views.entry, name="entry"),
+    path("points/<str:code>/use", using.use, name="use"),
+    path("points/<str:code>/<int:number>/give-back", using.give_back, name="give_back"),
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
 ]

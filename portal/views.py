@@ -12,13 +12,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from campaigns.describing import describe as describe_rule
-from foundation.access.signing_in import day_of
+from foundation.access.signing_in import day_of, moment_of
 from foundation.jobs import fencing
 from foundation.jobs.models import Bank
 from members import sealing
 from members.models import Member
+from points import redeeming, restoring
 from points.ledger import NEVER
-from points.models import Allocation, Entry, Lot, PointCurrency
+from points.models import Allocation, Entry, Kind, Lot, PointCurrency
 from portal import history, purses, telling
 from tiers import describing, explaining, standings
 from tiers.models import Condition, Decision
@@ -28,11 +29,15 @@ DECISIONS = 50
 
 
 def member_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Give a view the signed-in member; send staff to their own door, and keep every answer out of every cache."""
+    """Give a view that only reads the signed-in member; send staff to their own door, and keep every answer out of every cache."""
+    return require_safe(member_form(view))
+
+
+def member_form(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Do as `member_page` for a view that a form is sent to."""
 
     @never_cache
     @login_required
-    @require_safe
     @functools.wraps(view)
     def page(request: HttpRequest, **arguments: Any) -> HttpResponse:
         member = Member.objects.select_related("branch", "person").filter(user=request.user).first()
@@ -50,7 +55,7 @@ def home(request: HttpRequest, *, member: Member) -> HttpResponse:
     """Show where the member stands: his tier, his points, what lapses next, what came last."""
     today = day_of(request.user)
     as_of = fencing.last_closed() or today
-    currency = _currency("")
+    currency = currency_of("")
     words = describing.Words()
     purse = purses.read(member, currency, today=today, money=words.currency)
     entries = list(history.entries_of(member_id=member.pk, currency_id=currency.pk)[:LATEST])
@@ -75,7 +80,7 @@ def home(request: HttpRequest, *, member: Member) -> HttpResponse:
 @member_page
 def points(request: HttpRequest, *, member: Member, code: str = "") -> HttpResponse:
     """Show one currency: what is there, what is on its way, what lapses when, and every entry."""
-    currency = _currency(code)
+    currency = currency_of(code)
     today = day_of(request.user)
     after = history.Place.read(request.GET.get("after", ""))
     page = history.page(member_id=member.pk, currency_id=currency.pk, after=after)
@@ -92,7 +97,7 @@ def points(request: HttpRequest, *, member: Member, code: str = "") -> HttpRespo
 @member_page
 def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> HttpResponse:
     """Show why an entry is what it is, and what has become of its points."""
-    currency = _currency(code)
+    currency = currency_of(code)
     found = get_object_or_404(Entry, member_id=member.pk, currency_id=currency.pk, number=number)
     telling.tell([found], today=day_of(request.user))
     lot = Lot.objects.filter(member_id=member.pk, currency_id=currency.pk, number=number).first()
@@ -105,6 +110,10 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
         "lot": lot,
         "never": NEVER,
         "taken": taken.order_by("lot_expires_on", "lot_number"),
+        "may_give_back": found.kind == Kind.REDEEM
+        and found.told.redemption
+        and restoring.is_open(found.told.redemption, at=moment_of(request.user))
+        and found.told.redemption.caller == redeeming.MEMBER,
     }
     return render(request, "portal/entry.html", shown)
 
@@ -134,7 +143,7 @@ def me(request: HttpRequest, *, member: Member) -> HttpResponse:
     return render(request, "portal/me.html", {"door": "me", "member": member, "person": _person(member)})
 
 
-def _currency(code: str) -> PointCurrency:
+def currency_of(code: str) -> PointCurrency:
     """Return the currency of that code, or without one the bank's first reward currency; 404 where there is none."""
     wanted = {"code": code} if code else {"kind": PointCurrency.Kind.REWARD}
     currency = PointCurrency.objects.filter(**wanted).order_by("id").first()
