@@ -300,6 +300,12 @@ class Redemption(models.Model):
         return str(PURPOSES.get(self.purpose, self.purpose))
 
     @property
+    def in_words(self) -> str:
+        """Return the purpose and, where a system called, its reference, by which the partner finds the order."""
+        reference = self.reference if self.caller.startswith("client ") else ""
+        return " · ".join(filter(None, (self.purpose_in_words, reference)))
+
+    @property
     def cause(self) -> str:
         """Return how the redemption is named in the ledger, where a restore adds `/lot/` and the number of the lot."""
         return f"{REDEMPTION}{self.pk}"
