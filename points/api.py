@@ -25,6 +25,8 @@ from points import redeeming, restoring
 from points.models import PointCurrency, Redemption, RedemptionQuerySet
 
 PREFIX = "rdm_"
+# A system's token with the scope, or a member's session.
+AUTH = [{"oauth2": ["redemptions:write"]}, {"cookieAuth": []}]
 
 
 class UnknownMember(Refusal):
@@ -79,8 +81,8 @@ class RedemptionIn(serializers.Serializer):
 
     member = serializers.CharField(max_length=20, required=False)
     points = PointsField()
-    currency = serializers.CharField(max_length=20, required=False, default="")
-    reference = serializers.RegexField(idempotency.KEY, max_length=100, required=False, default="")
+    currency = serializers.CharField(max_length=20, required=False)
+    reference = serializers.RegexField(idempotency.KEY, max_length=100, required=False)
     purpose = serializers.CharField(max_length=80, required=False, allow_blank=True, default="")
 
 
@@ -137,6 +139,7 @@ class Redemptions(RedeemView):
         operation_id="listRedemptions",
         summary="List redemptions",
         tags=["Redemptions"],
+        auth=AUTH,
         parameters=[CURSOR, LIMIT, OpenApiParameter("member", str, description="A member's number; for systems.")],
         responses={200: RedemptionPage},
     )
@@ -156,7 +159,8 @@ class Redemptions(RedeemView):
         operation_id="redeem",
         summary="Redeem points",
         tags=["Redemptions"],
-        parameters=[idempotency.PARAMETER],
+        parameters=idempotency.PARAMETERS,
+        auth=AUTH,
         request=RedemptionIn,
         responses={201: RedemptionOut, 200: RedemptionOut},
     )
@@ -173,11 +177,11 @@ class Redemptions(RedeemView):
                 _redeem,
                 idempotency=asked,
                 member=member,
-                currency=_currency(wished["currency"]),
+                currency=_currency(wished.get("currency")),
                 points=wished["points"],
                 purpose=wished["purpose"],
                 caller=self.caller(request),
-                reference=wished["reference"] or key,
+                reference=wished.get("reference", key),
                 at=at,
                 actor=actor(request),
             )
@@ -197,7 +201,11 @@ class OneRedemption(RedeemView):
     """One redemption of the caller's."""
 
     @extend_schema(
-        operation_id="getRedemption", summary="Read a redemption", tags=["Redemptions"], responses={200: RedemptionOut}
+        operation_id="getRedemption",
+        summary="Read a redemption",
+        tags=["Redemptions"],
+        auth=AUTH,
+        responses={200: RedemptionOut},
     )
     def get(self, request: Request, redemption_id: uuid.UUID) -> Response:
         """Read one redemption as it stands; another's does not exist for the caller."""
@@ -211,7 +219,8 @@ class CancelRedemption(RedeemView):
         operation_id="cancelRedemption",
         summary="Cancel a redemption",
         tags=["Redemptions"],
-        parameters=[idempotency.PARAMETER],
+        parameters=idempotency.PARAMETERS,
+        auth=AUTH,
         request=None,
         responses={200: RedemptionOut},
     )
@@ -255,7 +264,7 @@ def _cancel(**arguments: Any) -> Answer:
     return idempotency.answer(200, RedemptionOut(restoring.cancel(**arguments)).data)
 
 
-def _currency(code: str) -> PointCurrency:
+def _currency(code: str | None) -> PointCurrency:
     """Return the reward currency of that code, without one the bank's first; refuses unknown_point_currency."""
     rewards = PointCurrency.objects.filter(kind=PointCurrency.Kind.REWARD).order_by("id")
     currency = rewards.filter(code=code).first() if code else rewards.first()

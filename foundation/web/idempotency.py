@@ -16,14 +16,25 @@ from foundation.refusals import Refusal
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"^[A-Za-z0-9._:~+/=-]{1,100}\Z")
-PARAMETER = OpenApiParameter(
-    HEADER,
-    str,
-    OpenApiParameter.HEADER,
-    required=True,
-    description="1 to 100 letters, digits or ._:~+/=- of the caller's own making, such as a UUID. The same request under the same"
-    " key within 72 hours gets the first answer again, with Idempotency-Replayed: true.",
-)
+REPLAYED = "Idempotency-Replayed"
+PARAMETERS = [
+    OpenApiParameter(
+        HEADER,
+        str,
+        OpenApiParameter.HEADER,
+        required=True,
+        description="1 to 100 letters, digits or ._:~+/=- of the caller's own making, such as a UUID. The same request under the same"
+        " key within 72 hours gets the first answer again, with Idempotency-Replayed: true.",
+    ),
+    OpenApiParameter(
+        REPLAYED,
+        str,
+        OpenApiParameter.HEADER,
+        response=[200, 201],
+        enum=["true"],
+        description="Where the answer is the first one again.",
+    ),
+]
 
 
 class IdempotencyKeyMissing(Refusal):
@@ -78,5 +89,5 @@ def sent(answered: answering.Answer) -> HttpResponse:
     """Return the response that carries an answer, the first time or again."""
     response = HttpResponse(answered.body, status=answered.status, content_type="application/json")
     if answered.replayed:
-        response["Idempotency-Replayed"] = "true"
+        response[REPLAYED] = "true"
     return response

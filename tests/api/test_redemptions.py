@@ -87,6 +87,18 @@ def test_points_that_are_no_points_are_refused_at_their_place(partner, points, c
     assert available() == 100
 
 
+def test_the_most_points_there_can_be_come_through_as_they_are(partner):
+    """E09: whole numbers in JSON, which a program that knows floating point only reads exactly."""
+    lin = MemberFactory(number="M-LIN")
+    earn(lin, 10**12)
+
+    answer = redeem(partner, 10**12, member="M-LIN")
+
+    assert answer.status_code == 201
+    assert b'"points":1000000000000,' in answer.content
+    assert int(float("1000000000000")) == answer.json()["points"] == 10**12
+
+
 @pytest.mark.parametrize("body", ["NaN", '{"member": "M00000001", "points": NaN}', "{", "[]", '"x"', "80", ""])
 def test_a_body_that_is_no_object_is_a_problem(partner, body):
     answer = partner.post(URL, body, content_type="application/json", headers={"idempotency-key": "k"})
