@@ -17,6 +17,7 @@ INVARIANTS = (
     "nothing_lapsed_remains",
     "numbers_dense",
     "balance_runs",
+    "redemption_has_its_entry",
 )
 # Reads every key of the range, so a night, which proves what it touched, leaves it to the proof of all.
 OF_ALL = "entry_has_its_purse"
