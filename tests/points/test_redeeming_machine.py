@@ -7,11 +7,11 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
 from points import redeeming, restoring
 from tests.points.cast import CLERK, redeem
-from tests.points.test_machine import POINTS, Ledger
+from tests.points.test_machine import DAYS, POINTS, Ledger
 
 ANY = st.randoms(use_true_random=False)
 
@@ -23,14 +23,24 @@ class Redemptions(Ledger):
         super().__init__()
         self.made = []
 
+    @initialize(lots=st.lists(st.tuples(POINTS, DAYS | st.none()), min_size=3, max_size=6))
+    def open(self, lots):
+        """Begin with some points, so that there is something to redeem from the first step on."""
+        Ledger.open(self)
+        for points, lasts in lots:
+            self.earn(points=points, lasts=lasts, waits=0)
+
     @property
     def noon(self):
         return datetime.datetime.combine(self.today, datetime.time(4), datetime.UTC)
 
-    @rule(points=POINTS)
-    def redeem(self, points):
+    @precondition(lambda self: self.usable())
+    @rule(percent=st.integers(min_value=1, max_value=110))
+    def redeem(self, percent):
         reference = uuid.uuid4().hex
-        if points > sum(lot[3] for lot in self.usable()):
+        there = sum(lot[3] for lot in self.usable())
+        points = max(1, there * percent // 100)
+        if points > there:
             with pytest.raises(redeeming.InsufficientPoints), transaction.atomic():
                 redeem(self.wang, self.points, points, at=self.noon, reference=reference)
             return
@@ -47,18 +57,16 @@ class Redemptions(Ledger):
             taken += [(lot[0], lot[1], part)] if part else []
         self.made.append([made, taken, True])
 
+    @precondition(lambda self: self.made)
     @rule(choice=ANY)
     def redeem_again(self, choice):
-        if not self.made:
-            return
         made, _taken, _stands = choice.choice(self.made)
         again = redeem(self.wang, self.points, made.points, at=self.noon, reference=made.reference)
         assert (again.came_before, again.redemption) == (True, made)
 
+    @precondition(lambda self: self.made)
     @rule(choice=ANY)
     def cancel(self, choice):
-        if not self.made:
-            return
         one = choice.choice(self.made)
         made, taken, stands = one
         if not stands:
@@ -81,8 +89,8 @@ def test_redemptions_agree_with_a_plain_list_of_lots():
     run_state_machine_as_test(
         Redemptions,
         settings=settings(
-            max_examples=12,
-            stateful_step_count=30,
+            max_examples=25,
+            stateful_step_count=40,
             deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
