@@ -5,7 +5,7 @@ import datetime
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -82,7 +82,8 @@ class Posting:
     """One movement asked for: signed `points` of a member, once per (member, currency, `key`).
 
     `expires_on` (the last usable day) and `available_on` are a credit's; None: never, and at once. `occurred_on` of a debit is
-    the day it is spent on: lots lapsed by then are left alone. `figures` are what the points were worked out from.
+    the day it is spent on: lots lapsed by then are left alone. `figures` are what the points were worked out from. A clawback
+    that `takes_first` an entry's number takes that credit's lot, which expires on `expires_on`, before all others, pending or not.
     """
 
     member_id: int
@@ -96,6 +97,7 @@ class Posting:
     cause: str = ""
     rule_version_id: int | None = None
     figures: dict[str, Any] | None = None
+    takes_first: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ COLUMNS = (
     "cause",
     "rule_version_id",
     "figures",
+    "takes_first",
 )
 COUNT = "SELECT outcome, count(*) FROM ({answers}) a GROUP BY outcome"
 
@@ -141,8 +144,9 @@ def post(batch: Sequence[Posting], *, actor: Actor, business_date: datetime.date
             copy_rows(cursor, table="posting", columns=["seq", *COLUMNS], rows=rows)
         answered = [row for answers in _staged(statement("points", "post_staged"), business_date) for row in answers]
     else:
-        columns = zip(*map(_values, batch), strict=True)
-        answered = _asked(statement("points", "post"), [*map(_literal, columns), business_date])
+        *columns, takes_first = zip(*map(_values, batch), strict=True)
+        own_lots = _literal(takes_first) if any(takes_first) else None
+        answered = _asked(statement("points", "post"), [*map(_literal, columns), own_lots, business_date])
     answered.sort()
     return [Answer(*answer) for _seq, *answer in answered]
 
@@ -222,10 +226,11 @@ def _values(posting: Posting) -> tuple[Any, ...]:
         posting.cause,
         posting.rule_version_id,
         None if posting.figures is None else json.dumps(posting.figures),
+        posting.takes_first,
     )
 
 
-def _literal(values: Iterable[Any]) -> str:
+def _literal(values: Sequence[Any]) -> str:
     """Return PostgreSQL's array literal of `values`; much quicker to parse than an ARRAY[] of as many parameters."""
     return "{" + ",".join(map(_element, values)) + "}"
 

@@ -23,6 +23,13 @@ class PointCurrency(models.Model):
         REWARD = "reward", _("reward points")
         GROWTH = "growth", _("growth points")
 
+    class Shortfall(models.TextChoices):
+        """What becomes of points that a clawback can't take, since they are spent."""
+
+        OWE = "owe", _("is owed")
+        WRITE_OFF = "write_off", _("is written off")
+        REFUSE = "refuse", _("is refused")
+
     id = models.SmallAutoField(primary_key=True)
     code = models.CharField(_("code"), max_length=20, unique=True)
     kind = models.CharField(_("kind"), max_length=6, choices=Kind)
@@ -42,6 +49,14 @@ class PointCurrency(models.Model):
         help_text=_("In minor units of money."),
     )
 
+    shortfall = models.CharField(
+        _("what a clawback can't take"),
+        max_length=9,
+        choices=Shortfall,
+        default=Shortfall.OWE,
+        db_default=Shortfall.OWE,
+    )
+
     class Meta:
         verbose_name = _("point currency")
         verbose_name_plural = _("point currencies")
@@ -49,6 +64,7 @@ class PointCurrency(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="reward") | Q(expiry_months__isnull=True), name="growth_points_never_expire"
             ),
+            models.CheckConstraint(condition=Q(shortfall__in=["owe", "write_off", "refuse"]), name="shortfall_known"),
         ]
 
     def __str__(self) -> str:
@@ -69,13 +85,14 @@ class Kind(models.IntegerChoices):
 
 
 class Purse(models.Model):
-    """One member's points in one currency; available + pending − owed = credited − debited − expired = Σ entries."""
+    """One member's points in one currency; available + pending + held − owed = credited − debited − expired = Σ entries."""
 
     pk = models.CompositePrimaryKey("member_id", "currency_id")
     member_id = models.BigIntegerField(_("member"))
     currency_id = models.SmallIntegerField(_("point currency"))
     available = models.BigIntegerField(_("available"), db_default=0)
     pending = models.BigIntegerField(_("pending"), db_default=0)
+    held = models.BigIntegerField(_("held"), db_default=0)
     owed = models.BigIntegerField(_("owed"), db_default=0)
     credited = models.BigIntegerField(_("credited"), db_default=0)
     debited = models.BigIntegerField(_("debited"), db_default=0)
@@ -90,10 +107,13 @@ class Purse(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(available__gte=0), name="purse_available_not_negative"),
             models.CheckConstraint(condition=Q(pending__gte=0), name="purse_pending_not_negative"),
+            models.CheckConstraint(condition=Q(held__gte=0), name="purse_held_not_negative"),
             models.CheckConstraint(condition=Q(owed__gte=0), name="purse_owed_not_negative"),
             models.CheckConstraint(condition=Q(available=0) | Q(owed=0), name="purse_spendable_or_owing"),
             models.CheckConstraint(
-                condition=Q(credited=F("available") + F("pending") - F("owed") + F("debited") + F("expired")),
+                condition=Q(
+                    credited=F("available") + F("pending") + F("held") - F("owed") + F("debited") + F("expired")
+                ),
                 name="purse_sums_tie",
             ),
         ]
@@ -134,7 +154,7 @@ class Entry(models.Model):
 
 
 class Lot(models.Model):
-    """One credit's points, used first to expire first; points = remaining + expired + Σ allocations.
+    """One credit's points, used first to expire first; points = remaining + held + expired + Σ allocations.
 
     `number` is the credit's entry number. Partitioned by month of `expires_on` (the last usable day; 9999-12-31 is never),
     so the table is made by the migration's own SQL. No index may mention `remaining`.
@@ -147,6 +167,7 @@ class Lot(models.Model):
     number = models.IntegerField(_("number"))
     points = models.BigIntegerField(_("points"))
     remaining = models.BigIntegerField(_("remaining"))
+    held = models.BigIntegerField(_("held"), db_default=0)
     expired = models.BigIntegerField(_("expired"), db_default=0)
     available_on = models.DateField(_("available on"))
 

@@ -37,7 +37,7 @@ POSTGRES = {
     "effective_cache_size": "1GB",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "on",
+    "wal_compression": "off",
     "random_page_cost": "1.1",
     "jit": "off",
     "log_min_duration_statement": "5s",

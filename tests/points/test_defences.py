@@ -175,7 +175,7 @@ def raw_post(*, member=1, currency=1, points=5, date=None, kind=1):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT outcome FROM points_post(ARRAY[%s]::bigint[], ARRAY[%s]::smallint[], ARRAY[gen_random_uuid()], ARRAY[%s]::smallint[],"
-            " ARRAY[%s]::bigint[], '{2026-03-02}', '{NULL}', '{NULL}', '{x}', '{NULL}', '{NULL}', %s)",
+            " ARRAY[%s]::bigint[], '{2026-03-02}', '{NULL}', '{NULL}', '{x}', '{NULL}', '{NULL}', NULL, %s)",
             [member, currency, kind, points, date],
         )
         return cursor.fetchone()[0]

@@ -78,6 +78,32 @@ class Ledger(RuleBasedStateMachine):
             points -= part
         self.owed += points
 
+    @rule(points=POINTS, choice=st.randoms(use_true_random=False))
+    def take_back_of_its_own_lot(self, points, choice):
+        if not self.lots:
+            return
+        own = choice.choice(self.lots)
+        posting = asked(
+            self.wang,
+            self.points,
+            -points,
+            kind=Kind.CLAWBACK,
+            occurred_on=self.today,
+            expires_on=own[0],
+            takes_first=own[1],
+        )
+
+        [answer] = post(posting)
+
+        self.sent.append(posting)
+        self.number += 1
+        assert (answer.outcome, answer.number) == ("posted", self.number)
+        for lot in [own, *self.usable()]:
+            part = min(lot[3], points)
+            lot[3] -= part
+            points -= part
+        self.owed += points
+
     @rule(choice=st.randoms(use_true_random=False))
     def send_again(self, choice):
         if self.sent:

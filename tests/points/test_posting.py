@@ -28,6 +28,18 @@ from tests.points.cast import (
 )
 
 pytestmark = pytest.mark.django_db
+ENTRY_COLUMNS = (
+    "number",
+    "kind",
+    "points",
+    "balance_after",
+    "occurred_on",
+    "booked_on",
+    "cause",
+    "rule_version_id",
+    "figures",
+)
+LOT_COLUMNS = ("number", "expires_on", "points", "remaining", "expired", "available_on")
 
 
 def in_savepoint(*batch, **more):
@@ -171,6 +183,76 @@ def test_what_cannot_be_clawed_back_is_owed_and_the_next_credits_pay_it():
     assert purse_of(wang, points) == {"available": 15, "credited": 145, "debited": 130, "entries": 5}
     assert list(Lot.objects.filter(number__in=[4, 5]).order_by("number").values_list("remaining", flat=True)) == [0, 15]
     assert [row for row in allocations(wang, points) if row[0] > 3] == [(4, NEVER, 20), (5, NEVER, 10)]
+    assert books_ok()
+
+
+def test_a_clawback_takes_its_own_lot_first_also_while_it_is_pending():
+    wang, points = open_bank()
+    post(asked(wang, points, 100, expires_on=MARCH_END))
+    post(asked(wang, points, 40, expires_on=APRIL_END, available_on=TUESDAY))
+
+    answers = post(asked(wang, points, -30, kind=Kind.CLAWBACK, expires_on=APRIL_END, takes_first=2))
+
+    assert answers == [Answer("posted", 3, 110)]
+    assert purse_of(wang, points) == {"available": 100, "pending": 10, "credited": 140, "debited": 30, "entries": 3}
+    assert allocations(wang, points) == [(3, APRIL_END, 30)]
+    assert books_ok()
+
+
+def test_clawbacks_of_one_batch_share_their_own_lot_before_other_debits_are_paid():
+    wang, points = open_bank()
+    post(asked(wang, points, 50, expires_on=APRIL_END), asked(wang, points, 30, expires_on=MARCH_END))
+    own = {"kind": Kind.CLAWBACK, "expires_on": APRIL_END, "takes_first": 1}
+    first = asked(wang, points, -35, **own)
+
+    answers = post(asked(wang, points, -25), first, asked(wang, points, -35, **own), first)
+
+    assert outcomes(answers) == ["insufficient", "posted", "posted", "duplicate"]
+    assert purse_of(wang, points) == {"available": 10, "credited": 80, "debited": 70, "entries": 4}
+    assert allocations(wang, points) == [(3, APRIL_END, 35), (4, MARCH_END, 20), (4, APRIL_END, 15)]
+    assert books_ok()
+
+
+def test_a_currency_may_refuse_a_clawback_that_does_not_fit():
+    wang, points = open_bank()
+    type(points).objects.filter(pk=points.pk).update(shortfall="refuse")
+    post(asked(wang, points, 100))
+
+    answers = post(asked(wang, points, -101, kind=Kind.CLAWBACK), asked(wang, points, -100, kind=Kind.CLAWBACK))
+
+    assert outcomes(answers) == ["insufficient", "posted"]
+    assert purse_of(wang, points) == {"credited": 100, "debited": 100, "entries": 2}
+    assert books_ok()
+
+
+@pytest.mark.parametrize(
+    "credit",
+    [
+        {"expires_on": APRIL_END},
+        {"expires_on": NEVER},
+        {},
+        {"expires_on": datetime.date(2077, 5, 31)},
+        {"expires_on": APRIL_END, "available_on": TUESDAY},
+        {"expires_on": APRIL_END, "available_on": MONDAY},
+        {"expires_on": datetime.date(2026, 2, 28), "occurred_on": datetime.date(2026, 2, 1)},
+        {"occurred_on": datetime.date(2026, 2, 1), "figures": {"amount_minor": 100}, "rule_version_id": 7},
+    ],
+)
+def test_a_credit_alone_writes_what_it_writes_among_others(credit):
+    wang, points = open_bank()
+    among, growth = MemberFactory(), PointCurrencyFactory(growth=True)
+    kept = [{**credit, "cause": "activity/core/1"}, {**credit, "cause": "activity/core/2"}]
+
+    alone = [*post(asked(wang, points, 48, **kept[0])), *post(asked(wang, points, 7, **kept[1]))]
+    together = post(*(asked(among, points, given, **more) for given, more in zip((48, 7), kept, strict=True)))
+    post(asked(wang, growth, 5))
+    post(asked(among, growth, 2), asked(among, growth, 3))
+
+    assert alone == together
+    assert purse_of(wang, points) == purse_of(among, points)
+    for model, columns in ((Entry, ENTRY_COLUMNS), (Lot, LOT_COLUMNS)):
+        rows = model.objects.filter(currency_id=points.pk).order_by("number").values_list(*columns)
+        assert list(rows.filter(member_id=wang.pk)) == list(rows.filter(member_id=among.pk))
     assert books_ok()
 
 

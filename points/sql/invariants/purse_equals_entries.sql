@@ -1,6 +1,6 @@
 -- A purse is the sum of its entries: its balance, its lifetime sums and their number. By the entries' primary key, purse by purse.
 SELECT p.member_id, p.currency_id,
-       (p.available + p.pending - p.owed, p.credited, p.debited, p.expired, p.entries)
+       (p.available + p.pending + p.held - p.owed, p.credited, p.debited, p.expired, p.entries)
          IS DISTINCT FROM (e.balance, e.credited, e.debited, e.expired, e.entries) AS broken
   FROM purse p
  CROSS JOIN LATERAL (

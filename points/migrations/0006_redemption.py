@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("members", "0002_closing_booked_on"),
-        ("points", "0004_seal"),
+        ("points", "0005_held"),
     ]
 
     operations = [
