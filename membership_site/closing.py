@@ -18,12 +18,13 @@ from foundation.jobs.models import JobRun
 from foundation.jobs.running import Job, Step
 from foundation.periods import add_months
 from membership_site import proving
-from points import lapsing, partitions, releasing, sealing
+from points import holding, lapsing, partitions, releasing, reserving, sealing
 from tiers import reviewing, rolling
 
 Counts = dict[str, int]
 # So far ahead the months of lots are made, so that no counter has to make one while a customer waits.
 MONTHS_AHEAD = 24
+RING = Actor.job("ring")
 
 
 def _earn(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
@@ -131,12 +132,14 @@ def help_with(*, run_id: int) -> None:
 
 
 def ring(*, send: Callable[[], None]) -> None:
-    """Note that a message was consumed, forget old answers, and `send` for a driver where a date is due that nobody drives.
+    """Note that a message was consumed, let holds lapse, forget old answers, and `send` for a driver where a date is due and nobody drives.
 
     A late, doubled or missed ring changes nothing: what is due stands in the tables.
     """
     transactions.commit(beating.beat, at=clock.now())
     transactions.commit(purging.purge, at=clock.now())
+    while transactions.commit(reserving.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
+        pass
     if closing.due(today=clock.today()) and not driving.holder(job=NIGHT):
         send()
 

@@ -1,8 +1,11 @@
 """The API of redemptions: for systems that redeem for members by number, and for a member's own session."""
 
+import datetime
 import uuid
+from collections.abc import Callable
 from typing import Any
 
+from django.http import HttpResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
@@ -13,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.actors import Actor
 from foundation.idempotency.answering import Answer
 from foundation.jobs import clock
 from foundation.refusals import Refusal
@@ -21,12 +25,13 @@ from foundation.web import idempotency, paging
 from foundation.web.requests import actor
 from foundation.web.views import CURSOR, LIMIT, ApiView
 from members.models import Member
-from points import redeeming, restoring
-from points.models import PointCurrency, Redemption, RedemptionQuerySet
+from points import redeeming, reserving, restoring
+from points.models import PointCurrency, Redemption
+from points.redemptions import RedemptionQuerySet
 
 PREFIX = "rdm_"
 # A system's token with the scope, or a member's session.
-AUTH = [{"oauth2": ["redemptions:write"]}, {"cookieAuth": []}]
+AUTH: Any = [{"oauth2": ["redemptions:write"]}, {"cookieAuth": []}]
 
 
 class UnknownMember(Refusal):
@@ -39,6 +44,12 @@ class UnknownCurrency(Refusal):
     code = "unknown_point_currency"
     status = 422
     sentence = _("There is no such point currency.")
+
+
+class HoldNotAllowed(Refusal):
+    code = "hold_not_allowed"
+    status = 422
+    sentence = _("Only a system holds points; a member uses them at once.")
 
 
 class MayRedeem(BasePermission):
@@ -75,19 +86,34 @@ class PointsField(serializers.Field):
         return int(data)
 
 
+class StrictBoolean(serializers.BooleanField):
+    """True or false as JSON has them, no words for them."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class RedemptionIn(serializers.Serializer):
     """A redemption asked for: `member` is for systems, `currency` is the bank's first reward points unless given; without a
-    `reference` of the caller's own the idempotency key is it."""
+    `reference` of the caller's own the idempotency key is it. With `hold` a system holds the points only, for `holdMinutes`
+    at most, and captures or releases them when it knows."""
 
     member = serializers.CharField(max_length=20, required=False)
     points = PointsField()
     currency = serializers.CharField(max_length=20, required=False)
     reference = serializers.RegexField(idempotency.KEY, max_length=100, required=False)
     purpose = serializers.CharField(max_length=80, required=False, allow_blank=True, default="")
+    hold = StrictBoolean(required=False, default=False)
+    holdMinutes = serializers.IntegerField(  # noqa: N815
+        source="minutes", min_value=1, max_value=reserving.MOST_MINUTES, required=False, default=reserving.HOLD_MINUTES
+    )
 
 
 class RedemptionOut(serializers.Serializer):
-    """A redemption; `ledgerEntry` is the movement that took its points, `cancelledAt` when they came back."""
+    """A redemption; `ledgerEntry` is the movement that took its points, `cancelledAt` when they came back. One that was held is
+    `held` until `lapsesAt` at the latest, then `done`, `released` or `lapsed`."""
 
     id = serializers.SerializerMethodField()
     member = serializers.CharField(source="member.number")
@@ -98,13 +124,24 @@ class RedemptionOut(serializers.Serializer):
     purpose = serializers.CharField()
     redeemedAt = serializers.DateTimeField(source="redeemed_at")  # noqa: N815
     cancelledAt = serializers.DateTimeField(source="cancelled_at", allow_null=True)  # noqa: N815
+    lapsesAt = serializers.DateTimeField(source="lapses_at", allow_null=True)  # noqa: N815
     ledgerEntry = serializers.SerializerMethodField()  # noqa: N815
 
     def get_id(self, redemption: Redemption) -> str:
         return f"{PREFIX}{redemption.pk.hex}"
 
-    def get_ledgerEntry(self, redemption: Redemption) -> str:  # noqa: N802
-        return f"ent_{redemption.currency.code}_{redemption.entry_number}"
+    def get_ledgerEntry(self, redemption: Redemption) -> str | None:  # noqa: N802
+        number = redemption.entry_number
+        return None if number is None else f"ent_{redemption.currency.code}_{number}"
+
+
+ENDING: dict[str, Any] = {
+    "tags": ["Redemptions"],
+    "parameters": idempotency.PARAMETERS,
+    "auth": AUTH,
+    "request": None,
+    "responses": {200: RedemptionOut},
+}
 
 
 class RedemptionPage(serializers.Serializer):
@@ -165,17 +202,23 @@ class Redemptions(RedeemView):
         responses={201: RedemptionOut, 200: RedemptionOut},
     )
     def post(self, request: Request) -> Response:
-        """Take points for a purpose, the first to lapse first. A reference that came before gives its redemption as it stands, with 200."""
+        """Take points for a purpose, or hold them, the first to lapse first.
+
+        A reference that came before gives its redemption as it stands, with 200.
+        """
         key = idempotency.key_of(request)
         parsed = RedemptionIn(data=request.data)
         parsed.is_valid(raise_exception=True)
         wished, at = parsed.validated_data, clock.now()
+        if wished["hold"] and self.member:
+            raise HoldNotAllowed(field="hold")
         member = self.member_named(wished.get("member"))
         asked = idempotency.asked(request, member_id=member.pk, route="POST /redemptions", content=wished, at=at)
         return idempotency.sent(
             commit(
-                _redeem,
+                _hold if wished["hold"] else _redeem,
                 idempotency=asked,
+                minutes=wished["minutes"],
                 member=member,
                 currency=_currency(wished.get("currency")),
                 points=wished["points"],
@@ -212,56 +255,85 @@ class OneRedemption(RedeemView):
         return Response(RedemptionOut(_found(self.own(request), redemption_id)).data)
 
 
-class CancelRedemption(RedeemView):
-    """A redemption of the caller's, to be cancelled."""
+class EndRedemption(RedeemView):
+    """The base of what ends a redemption of the caller's, once per key."""
 
-    @extend_schema(
-        operation_id="cancelRedemption",
-        summary="Cancel a redemption",
-        tags=["Redemptions"],
-        parameters=idempotency.PARAMETERS,
-        auth=AUTH,
-        request=None,
-        responses={200: RedemptionOut},
-    )
-    def post(self, request: Request, redemption_id: uuid.UUID) -> Response:
-        """Give the points back, usable until their own last day or for 30 days, whichever is longer.
+    what: str
+    verb: Callable[..., Redemption]
 
-        A system cancels what it asked for itself; a member what he redeemed himself, for seven days.
-        """
+    def end(self, request: Request, redemption_id: uuid.UUID, **more: Any) -> HttpResponse:
+        """Run the verb on a redemption that the caller asked for himself; another's does not exist for him."""
         at = clock.now()
         redemption = _found(self.own(request).made_by(self.caller(request)), redemption_id)
         asked = idempotency.asked(
             request,
             member_id=redemption.member_id,
-            route="POST /redemptions/{id}/cancel",
+            route=f"POST /redemptions/{{id}}/{self.what}",
             content={"id": redemption_id},
             at=at,
         )
-        return idempotency.sent(
-            commit(
-                _cancel,
-                idempotency=asked,
-                redemption=redemption,
-                within=restoring.WINDOW if self.member else None,
-                at=at,
-                actor=actor(request),
-            )
-        )
+        arguments = {"redemption": redemption, "at": at, "actor": actor(request), **more}
+        return idempotency.sent(commit(_end, idempotency=asked, verb_of_end=type(self).verb, **arguments))
+
+
+class CancelRedemption(EndRedemption):
+    """A redemption of the caller's, to be cancelled."""
+
+    what, verb = "cancel", restoring.cancel
+
+    @extend_schema(operation_id="cancelRedemption", summary="Cancel a redemption", **ENDING)
+    def post(self, request: Request, redemption_id: uuid.UUID) -> HttpResponse:
+        """Give the points back, usable until their own last day or for 30 days, whichever is longer.
+
+        A system cancels what it asked for itself; a member what he redeemed himself, for seven days.
+        """
+        return self.end(request, redemption_id, within=restoring.WINDOW if self.member else None)
+
+
+class CaptureRedemption(EndRedemption):
+    """A redemption whose points are held, to be done."""
+
+    what, verb = "capture", reserving.capture
+
+    @extend_schema(operation_id="captureRedemption", summary="Capture held points", **ENDING)
+    def post(self, request: Request, redemption_id: uuid.UUID) -> HttpResponse:
+        """Take the points that were held: the redemption is done."""
+        return self.end(request, redemption_id)
+
+
+class ReleaseRedemption(EndRedemption):
+    """A redemption whose points are held, to be let go."""
+
+    what, verb = "release", reserving.release
+
+    @extend_schema(operation_id="releaseRedemption", summary="Release held points", **ENDING)
+    def post(self, request: Request, redemption_id: uuid.UUID) -> HttpResponse:
+        """Give the points that were held back to the member."""
+        return self.end(request, redemption_id)
 
 
 def _uuid(raw: object) -> uuid.UUID:
     return uuid.UUID(str(raw))
 
 
-def _redeem(*, member: Member, currency: PointCurrency, **wish: Any) -> Answer:
-    redeemed = redeeming.redeem(member_id=member.pk, currency_id=currency.pk, **wish)
+def _redeem(*, member: Member, currency: PointCurrency, minutes: int, **wish: Any) -> Answer:
+    return _told(redeeming.redeem(member_id=member.pk, currency_id=currency.pk, **wish), member, currency)
+
+
+def _hold(
+    *, member: Member, currency: PointCurrency, minutes: int, at: datetime.datetime, actor: Actor, **wish: Any
+) -> Answer:
+    asked = redeeming.Wish(member_id=member.pk, currency_id=currency.pk, **wish)
+    return _told(reserving.hold(wish=asked, minutes=minutes, at=at, actor=actor), member, currency)
+
+
+def _told(redeemed: redeeming.Redeemed, member: Member, currency: PointCurrency) -> Answer:
     redeemed.redemption.member, redeemed.redemption.currency = member, currency
     return idempotency.answer(200 if redeemed.came_before else 201, RedemptionOut(redeemed.redemption).data)
 
 
-def _cancel(**arguments: Any) -> Answer:
-    return idempotency.answer(200, RedemptionOut(restoring.cancel(**arguments)).data)
+def _end(*, verb_of_end: Callable[..., Redemption], **arguments: Any) -> Answer:
+    return idempotency.answer(200, RedemptionOut(verb_of_end(**arguments)).data)
 
 
 def _currency(code: str | None) -> PointCurrency:
@@ -284,4 +356,6 @@ urlpatterns = [
     path("redemptions", Redemptions.as_view()),
     path("redemptions/<rdm:redemption_id>", OneRedemption.as_view()),
     path("redemptions/<rdm:redemption_id>/cancel", CancelRedemption.as_view()),
+    path("redemptions/<rdm:redemption_id>/capture", CaptureRedemption.as_view()),
+    path("redemptions/<rdm:redemption_id>/release", ReleaseRedemption.as_view()),
 ]

@@ -67,6 +67,7 @@ class BookedBeforeItHappened(InvalidPosting):
 REFUSED = {
     "entry_points_in_range": PointsOutOfRange,
     "lot_points_positive": PointsOutOfRange,
+    "hold_points_in_range": PointsOutOfRange,
     "entry_kind_agrees_with_its_sign": KindAgainstSign,
     "entry_kind_known": UnknownKind,
     "posting_kind_known": UnknownKind,
@@ -145,8 +146,8 @@ def post(batch: Sequence[Posting], *, actor: Actor, business_date: datetime.date
         answered = [row for answers in _staged(statement("points", "post_staged"), business_date) for row in answers]
     else:
         *columns, takes_first = zip(*map(_values, batch), strict=True)
-        own_lots = _literal(takes_first) if any(takes_first) else None
-        answered = _asked(statement("points", "post"), [*map(_literal, columns), own_lots, business_date])
+        own_lots = literal(takes_first) if any(takes_first) else None
+        answered = asked(statement("points", "post"), [*map(literal, columns), own_lots, business_date])
     answered.sort()
     return [Answer(*answer) for _seq, *answer in answered]
 
@@ -186,17 +187,17 @@ def _staged(sql: str, business_date: datetime.date | None) -> Iterator[list[tupl
             bounds[1:1] = [member for [member] in cursor.fetchall()]
     if total:
         for after, through in itertools.pairwise(bounds):
-            yield _asked(sql, {"after": after, "through": through, "business_date": business_date})
+            yield asked(sql, {"after": after, "through": through, "business_date": business_date})
 
 
 @in_transaction
 def figures(sql: str, *arguments: Any) -> dict[str, int]:
     """Return the one row, as JSON, of a statement that calls one of the ledger's functions; refuses as they do."""
-    [[row]] = _asked(sql, list(arguments))
+    [[row]] = asked(sql, list(arguments))
     return row
 
 
-def _asked(sql: str, arguments: Any) -> list[tuple[Any, ...]]:
+def asked(sql: str, arguments: Any) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows; raise as a refusal what the ledger refuses by a constraint's name."""
     try:
         with connection.cursor() as cursor:
@@ -230,7 +231,7 @@ def _values(posting: Posting) -> tuple[Any, ...]:
     )
 
 
-def _literal(values: Sequence[Any]) -> str:
+def literal(values: Sequence[Any]) -> str:
     """Return PostgreSQL's array literal of `values`; much quicker to parse than an ARRAY[] of as many parameters."""
     return "{" + ",".join(map(_element, values)) + "}"
 

@@ -10,6 +10,7 @@ from foundation.querying import statement
 INVARIANTS = (
     "purse_equals_entries",
     "purse_equals_lots",
+    "held_equals_holds",
     "lot_equals_allocations",
     "debit_equals_allocations",
     "nothing_below_zero",

@@ -5,6 +5,7 @@ import datetime
 import uuid
 from collections.abc import Sequence
 
+from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
 from foundation.actors import Actor
@@ -126,12 +127,13 @@ def redeem(
 def redeem_each(wishes: Sequence[Wish], *, at: datetime.datetime, actor: Actor) -> list[Answer]:
     """Redeem a list, and answer wish by wish, in order; a wish that can't be met spoils no other.
 
-    Two statements at most beside the ledger's, for one and for many. Refuses points_out_of_range with the whole list. The
-    verb that calls records a person; what a system does, the redemptions and their entries remember.
+    Two statements at most beside the ledger's, for one and for many. Refuses points_out_of_range with the whole list, and
+    reference_reused where points are held under a reference. The verb that calls records a person; what a system does, the
+    redemptions and their entries remember.
     """
     if not all(1 <= wish.points <= MOST_POINTS for wish in wishes):
         raise PointsOutOfRange(field="points")
-    new = [_redemption(wish, at) for wish in wishes]
+    new = [asked_for(wish, at) for wish in wishes]
     posted = ledger.post([_posting(redemption, at) for redemption in new], actor=actor)
     made, again = [], []
     for redemption, entry in zip(new, posted, strict=True):
@@ -140,15 +142,32 @@ def redeem_each(wishes: Sequence[Wish], *, at: datetime.datetime, actor: Actor) 
             made.append(redemption)
         elif entry.outcome in KNOWN:
             again.append(redemption)
-    Redemption.objects.bulk_create(made)
-    before = _standing(again)
+    keep(made)
+    before = standing(again)
     return [
-        Answer("done", redemption) if entry.outcome == "posted" else _answer(redemption, entry.outcome, before)
+        Answer("done", redemption) if entry.outcome == "posted" else answer_again(redemption, entry.outcome, before)
         for redemption, entry in zip(new, posted, strict=True)
     ]
 
 
-def _redemption(wish: Wish, at: datetime.datetime) -> Redemption:
+def keep(made: Sequence[Redemption]) -> None:
+    """Write redemptions whose points are taken or held; refuses reference_reused where one stands that was asked for the other way."""
+    try:
+        Redemption.objects.bulk_create(made)
+    except IntegrityError as error:
+        constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+        if constraint != "redemption_once_per_reference":
+            raise
+        raise ReferenceReused(field="reference") from error
+
+
+def key_of(redemption: Redemption) -> uuid.UUID:
+    """Return the ledger's key of a redemption, or of its hold: derived from caller and reference."""
+    return uuid.uuid5(KEYS, f"{redemption.caller}/{redemption.reference}")
+
+
+def asked_for(wish: Wish, at: datetime.datetime) -> Redemption:
+    """Return the redemption that a wish would make at an instant, not written yet."""
     return Redemption(id=uuid7(at), redeemed_at=at, **{name: getattr(wish, name) for name in Wish.__slots__})
 
 
@@ -156,7 +175,7 @@ def _posting(redemption: Redemption, at: datetime.datetime) -> Posting:
     return Posting(
         member_id=redemption.member_id,
         currency_id=redemption.currency_id,
-        key=uuid.uuid5(KEYS, f"{redemption.caller}/{redemption.reference}"),
+        key=key_of(redemption),
         kind=Kind.REDEEM,
         points=-redemption.points,
         occurred_on=day_of(at),
@@ -164,7 +183,7 @@ def _posting(redemption: Redemption, at: datetime.datetime) -> Posting:
     )
 
 
-def _standing(again: Sequence[Redemption]) -> dict[tuple[int, int, str, str], Redemption]:
+def standing(again: Sequence[Redemption]) -> dict[tuple[int, int, str, str], Redemption]:
     """Return the redemptions that stand under the references of `again`, by what makes them one."""
     if not again:
         return {}
@@ -178,9 +197,9 @@ def _identity(redemption: Redemption) -> tuple[int, int, str, str]:
     return redemption.member_id, redemption.currency_id, redemption.caller, redemption.reference
 
 
-def _answer(wished: Redemption, outcome: str, before: dict[tuple[int, int, str, str], Redemption]) -> Answer:
+def answer_again(wished: Redemption, outcome: str, before: dict[tuple[int, int, str, str], Redemption]) -> Answer:
     """Answer a wish that was not met: with the redemption that met it before, where there is one just like it."""
     first = before.get(_identity(wished))
-    if outcome in KNOWN and first and first.points == wished.points:
+    if outcome in KNOWN and first and (first.points, first.hold_key) == (wished.points, wished.hold_key):
         return Answer("duplicate", first)
     return Answer("conflict" if outcome in KNOWN else outcome, None)

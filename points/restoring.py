@@ -29,6 +29,11 @@ class AlreadyCancelled(Refusal):
     sentence = _("This redemption is cancelled already; its points have come back.")
 
 
+class NotDone(Refusal):
+    code = "not_done"
+    sentence = _("This redemption is not done: its points are held, or went back already.")
+
+
 class TooLateToCancel(Refusal):
     code = "too_late_to_cancel"
     sentence = _("A redemption can be cancelled for %(days)s days; that time is over.")
@@ -40,11 +45,13 @@ def cancel(
 ) -> Redemption:
     """Cancel a redemption at the instant `at` and give its points back; return it as it is then.
 
-    Refuses already_cancelled; too_late_to_cancel where it is older than `within` (None: never too late); unknown_purse where
+    Refuses already_cancelled; not_done; too_late_to_cancel where it is older than `within` (None: never too late); unknown_purse where
     the membership is closed.
     """
     if within is not None and at - redemption.redeemed_at > within:
         raise TooLateToCancel(days=within.days)
+    if redemption.state not in (Redemption.State.DONE, Redemption.State.CANCELLED):
+        raise NotDone
     if not cancel_each([redemption.pk], at=at, actor=actor):
         raise AlreadyCancelled
     if actor.user:
@@ -84,6 +91,8 @@ def cancel_each(redemption_ids: Sequence[uuid.UUID], *, at: datetime.datetime, a
 
 def returning(redemption: Redemption, *, today: datetime.date) -> list[tuple[int, datetime.date]]:
     """Return what would come back on `today`: points and the last day to use them, lot by lot, the first to lapse first."""
+    if redemption.entry_number is None:
+        return []
     taken = Allocation.objects.filter(
         member_id=redemption.member_id, currency_id=redemption.currency_id, debit_number=redemption.entry_number
     )

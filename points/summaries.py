@@ -13,16 +13,17 @@ from points.models import Lot, Purse
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Balance:
-    """A member's points in one currency: to spend, not yet available, owed to the bank; all zero without a purse."""
+    """A member's points in one currency: to spend, not yet available, held for a partner, owed to the bank; all zero without a purse."""
 
     available: int = 0
     pending: int = 0
     owed: int = 0
+    held: int = 0
 
     @property
     def total(self) -> int:
         """Return the balance that the entries add up to."""
-        return self.available + self.pending - self.owed
+        return self.available + self.pending + self.held - self.owed
 
 
 def balances(*, member_ids: Collection[int], today: datetime.date) -> dict[tuple[int, int], Balance]:
@@ -42,6 +43,7 @@ def balances(*, member_ids: Collection[int], today: datetime.date) -> dict[tuple
             available=purse.available - gone.get(purse.pk, nothing)["available"],
             pending=purse.pending - gone.get(purse.pk, nothing)["pending"],
             owed=purse.owed,
+            held=purse.held,
         )
         for purse in Purse.objects.filter(member_id__in=member_ids).order_by("member_id", "currency_id")
     }

@@ -80,13 +80,14 @@ class ExpiringOut(serializers.Serializer):
 
 
 class BalanceOut(serializers.Serializer):
-    """A purse: what can be spent, what is on its way, what is owed, what lapses in the next twelve months."""
+    """A purse: what can be spent, what is on its way, what is held for a partner, what is owed, what lapses in the next twelve months."""
 
     currency = serializers.CharField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=PointCurrency.Kind.choices)
     available = serializers.IntegerField()
     pending = serializers.IntegerField()
+    held = serializers.IntegerField()
     owed = serializers.IntegerField()
     worth = MoneyOut(allow_null=True)
     expiring = ExpiringOut(many=True)
@@ -121,6 +122,7 @@ def _purse(currency: PointCurrency, purse: purses.Purse) -> dict[str, Any]:
         "kind": currency.kind,
         "available": purse.balance.available,
         "pending": purse.balance.pending,
+        "held": purse.balance.held,
         "owed": purse.balance.owed,
         "worth": None if worth is None else {"amount": f"{Decimal(worth) / 100:.2f}", "currency": purse.money},
         "expiring": [{"on": day, "points": points} for day, points in purse.expiring.items()],

@@ -92,9 +92,9 @@ def redeem(client: Client, points: object = 80, *, key: str | None = "key-1", me
     return client.post("/api/v1/redemptions", body, content_type="application/json", headers=headers)
 
 
-def cancel(client: Client, redemption_id: str, *, key: str = "key-1"):
-    """Ask to cancel a redemption under a key, with no body, as `curl -X POST` does."""
-    path = f"/api/v1/redemptions/{redemption_id}/cancel"
+def cancel(client: Client, redemption_id: str, *, key: str = "key-1", what: str = "cancel"):
+    """Ask to cancel (or capture, or release) a redemption under a key, with no body, as `curl -X POST` does."""
+    path = f"/api/v1/redemptions/{redemption_id}/{what}"
     return client.generic("POST", path, headers={"idempotency-key": key})
 
 

@@ -47,6 +47,7 @@ def test_a_redemption_answers_what_it_is(partner):
         "purpose": "Tea voucher",
         "redeemedAt": answer.json()["redeemedAt"],
         "cancelledAt": None,
+        "lapsesAt": None,
         "ledgerEntry": "ent_points_2",
     }
     assert datetime.datetime.fromisoformat(answer.json()["redeemedAt"]) == made.redeemed_at

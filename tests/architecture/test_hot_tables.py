@@ -4,11 +4,11 @@ import pytest
 from django.db import connection
 
 from activity.models import Activity, BalanceSnapshot, GradeReport, Holding
-from points.models import Allocation, Entry, Lot, Purse
+from points.models import Allocation, Entry, Hold, HoldPart, Lot, Purse
 from tiers.models import RunningTotal
 
 FACTS = [model._meta.db_table for model in (Activity, BalanceSnapshot, Holding, GradeReport)]
-LEDGER = [model._meta.db_table for model in (Purse, Entry, Lot, Allocation)]
+LEDGER = [model._meta.db_table for model in (Purse, Entry, Lot, Allocation, Hold, HoldPart)]
 HOT = [*LEDGER, *FACTS, RunningTotal._meta.db_table]
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +69,7 @@ def test_no_foreign_key_leaves_or_reaches_a_hot_table():
 
 def test_what_is_written_once_is_guarded_by_grant_and_by_trigger():
     """Rule 4: runtime may not change it, and the owner's triggers fire in a replica's session too."""
-    once = [*FACTS, Entry._meta.db_table, Allocation._meta.db_table]
+    once = [*FACTS, Entry._meta.db_table, Allocation._meta.db_table, HoldPart._meta.db_table]
 
     changing = rows(
         "SELECT t, p FROM unnest(%s::text[]) t, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) p WHERE has_table_privilege('runtime', t, p)",

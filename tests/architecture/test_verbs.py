@@ -5,10 +5,11 @@ import inspect
 
 from tests.architecture.test_house import ROOT, SOURCES
 
-AUDIT, FACTS, ENTRIES, DECISIONS, SEALS, DERIVED = (
+AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, DERIVED = (
     "audit",
     "facts",
     "entries",
+    "holds",
     "decisions",
     "seals",
     "derived from facts, rebuilt at will",
@@ -38,6 +39,14 @@ TRAILS = {
     "points.lapsing.lapse": ENTRIES,
     "points.redeeming.redeem": AUDIT,
     "points.redeeming.redeem_each": ENTRIES,
+    "points.holding.hold": HOLDS,
+    "points.holding.capture": ENTRIES,
+    "points.holding.release": HOLDS,
+    "points.holding.lapse": HOLDS,
+    "points.reserving.hold": HOLDS,
+    "points.reserving.capture": ENTRIES,
+    "points.reserving.release": HOLDS,
+    "points.reserving.lapse": HOLDS,
     "points.restoring.cancel": AUDIT,
     "points.restoring.cancel_each": ENTRIES,
     "points.releasing.release": DERIVED,

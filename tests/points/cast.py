@@ -65,7 +65,7 @@ def outcomes(answers: list[Answer]) -> list[str]:
 def purse_of(member: Member, currency: PointCurrency) -> dict[str, int]:
     """Return the purse's figures, without those that are 0."""
     figures = Purse.objects.filter(pk=(member.pk, currency.pk)).values(
-        "available", "pending", "owed", "credited", "debited", "expired", "entries"
+        "available", "pending", "held", "owed", "credited", "debited", "expired", "entries"
     )
     return {name: figure for name, figure in figures.get().items() if figure}
 

@@ -1,6 +1,7 @@
 """Whatever is asked in whatever order, the ledger answers as a plain list of lots would, and its books are proved after each step."""
 
 import datetime
+import uuid
 
 import pytest
 from django.db import transaction
@@ -9,12 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from foundation.jobs.models import BusinessDate
-from points import lapsing, releasing
+from points import holding, lapsing, releasing
+from points.holding import Aside
 from points.ledger import NEVER
 from points.models import Kind, Lot, Purse
 from tests.points.cast import CLERK, MONDAY, asked, books_ok, finish_closing, open_bank, post, start_closing
 
 DAYS = st.integers(min_value=0, max_value=4)
+NOW = datetime.datetime(2026, 3, 2, 4, tzinfo=datetime.UTC)
+LATER = NOW + datetime.timedelta(days=999)
 POINTS = st.integers(min_value=1, max_value=60)
 
 
@@ -26,7 +30,7 @@ class Ledger(RuleBasedStateMachine):
         self.savepoint = transaction.atomic()
         self.savepoint.__enter__()
         self.wang, self.points = open_bank()
-        self.today, self.lots, self.owed, self.number, self.sent = MONDAY, [], 0, 0, []
+        self.today, self.lots, self.owed, self.number, self.sent, self.holds = MONDAY, [], 0, 0, [], {}
 
     def teardown(self):
         if hasattr(self, "savepoint"):
@@ -104,6 +108,60 @@ class Ledger(RuleBasedStateMachine):
             points -= part
         self.owed += points
 
+    @rule(points=POINTS)
+    def hold(self, points):
+        key = uuid.uuid4()
+        fits = points <= sum(lot[3] for lot in self.usable())
+        wanted = Aside(
+            member_id=self.wang.pk,
+            currency_id=self.points.pk,
+            key=key,
+            points=points,
+            lapses_at=LATER,
+            cause="redemption/x/1",
+        )
+
+        [answer] = holding.hold([wanted], actor=CLERK)
+
+        assert answer.outcome == ("held" if fits else "insufficient" if self.number else "unknown_purse")
+        if not fits:
+            return
+        self.holds[key] = parts = []
+        for lot in self.usable():
+            part = min(lot[3], points)
+            lot[3] -= part
+            points -= part
+            if part:
+                parts.append((lot, part))
+
+    @rule(choice=st.randoms(use_true_random=False), captured=st.booleans())
+    def end_a_hold(self, choice, captured):
+        if not self.holds:
+            return
+        key = choice.choice(sorted(self.holds))
+        parts = self.holds.pop(key)
+        wanted = [(self.wang.pk, self.points.pk, key)]
+        if captured:
+            assert holding.capture(wanted, occurred_on=self.today, at=NOW, actor=CLERK)[0].outcome == "posted"
+            self.number += 1
+            return
+
+        assert holding.release(wanted, today=self.today, actor=CLERK)[0].outcome == "released"
+
+        returned = [(lot, part) for lot, part in parts if lot[0] < self.today or self.owed]
+        for lot, part in parts:
+            if (lot, part) not in returned:
+                lot[3] += part
+        self.number += bool(returned)
+        owed = self.owed
+        for lot, part in sorted(returned, key=lambda each: each[0][1]):
+            last_day = lot[0] if lot[0] >= self.today else max(lot[0], self.today + datetime.timedelta(days=30))
+            self.number += 1
+            paid = min(part, owed)
+            owed -= paid
+            self.lots.append([last_day, self.number, self.today, part - paid])
+        self.owed = owed
+
     @rule(choice=st.randoms(use_true_random=False))
     def send_again(self, choice):
         if self.sent:
@@ -130,6 +188,7 @@ class Ledger(RuleBasedStateMachine):
             return
         purse = Purse.objects.get()
         assert purse.owed == self.owed
+        assert purse.held == sum(part for parts in self.holds.values() for _lot, part in parts)
         assert purse.available == sum(lot[3] for lot in self.usable())
         assert purse.pending == sum(lot[3] for lot in self.lots if lot[2] > self.today)
         assert purse.entries == self.number

@@ -187,7 +187,10 @@ def test_a_person_leaves_an_event_and_a_system_its_entry():
     ("changed", "constraint"),
     [
         ({"points": 0}, "redemption_points_in_range"),
-        ({"state": "lost"}, "redemption_state_known"),
+        ({"state": "lost"}, "redemption_has_what_its_state_says"),
+        ({"state": "held"}, "redemption_has_what_its_state_says"),
+        ({"entry_number": None}, "redemption_has_what_its_state_says"),
+        ({"lapses_at": NOON}, "redemption_held_until_an_instant"),
         ({"state": "cancelled"}, "redemption_cancelled_has_its_instant"),
         ({"cancelled_at": NOON}, "redemption_cancelled_has_its_instant"),
     ],

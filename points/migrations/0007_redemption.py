@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("members", "0002_closing_booked_on"),
-        ("points", "0005_held"),
+        ("points", "0006_holds"),
     ]
 
     operations = [
@@ -19,7 +19,13 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("done", "redeemed"), ("cancelled", "cancelled")],
+                        choices=[
+                            ("held", "held"),
+                            ("done", "redeemed"),
+                            ("released", "released"),
+                            ("lapsed", "lapsed"),
+                            ("cancelled", "cancelled"),
+                        ],
                         default="done",
                         max_length=9,
                         verbose_name="state",
@@ -28,7 +34,9 @@ class Migration(migrations.Migration):
                 ("caller", models.CharField(max_length=40, verbose_name="caller")),
                 ("reference", models.CharField(max_length=100, verbose_name="reference")),
                 ("purpose", models.CharField(max_length=80, verbose_name="purpose")),
-                ("entry_number", models.IntegerField(verbose_name="entry")),
+                ("entry_number", models.IntegerField(null=True, verbose_name="entry")),
+                ("hold_key", models.UUIDField(null=True, verbose_name="hold")),
+                ("lapses_at", models.DateTimeField(null=True, verbose_name="lapses at")),
                 ("redeemed_at", models.DateTimeField(verbose_name="redeemed at")),
                 ("cancelled_at", models.DateTimeField(null=True, verbose_name="cancelled at")),
                 (
@@ -58,6 +66,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["member", "-id"], name="redemption_by_member"),
                     models.Index(fields=["caller", "-id"], name="redemption_by_caller"),
+                    models.Index(condition=models.Q(("state", "held")), fields=["lapses_at"], name="redemption_held"),
                 ],
                 "constraints": [
                     models.UniqueConstraint(
@@ -70,7 +79,21 @@ class Migration(migrations.Migration):
                         condition=models.Q(("points__range", (1, 1000000000000))), name="redemption_points_in_range"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("state__in", ["done", "cancelled"])), name="redemption_state_known"
+                        condition=models.Q(
+                            models.Q(("entry_number__isnull", False), ("state__in", ["done", "cancelled"])),
+                            models.Q(("entry_number__isnull", True), ("hold_key__isnull", False), ("state", "held")),
+                            models.Q(("hold_key__isnull", False), ("state__in", ["released", "lapsed"])),
+                            _connector="OR",
+                        ),
+                        name="redemption_has_what_its_state_says",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("hold_key__isnull", True), ("lapses_at__isnull", True)),
+                            models.Q(("hold_key__isnull", False), ("lapses_at__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="redemption_held_until_an_instant",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
