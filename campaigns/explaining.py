@@ -100,7 +100,7 @@ def _taken_back(entry: Entry, version: EarningRuleVersion, figures: dict[str, An
     note = _("The activity was reversed as a whole.")
     working = number(now)
     if of_minor := figures["of_minor"]:
-        reversed_money, whole = (money(minor, currency=currency) for minor in (figures["reversed_minor"], of_minor))
+        reversed_money, whole = (amount(minor, currency=currency) for minor in (figures["reversed_minor"], of_minor))
         less = f" − {number(before)}" if before else ""
         working = f"{number(earned)} × {reversed_money} ÷ {whole}{less} = {number(now)}"
         note = _(

@@ -3,6 +3,8 @@
 import calendar
 import datetime
 
+from django.utils import timezone
+
 
 def add_months(day: datetime.date, months: int) -> datetime.date:
     """Return `day` moved by `months` (negative: back), clipped to the length of the month reached."""
@@ -14,3 +16,8 @@ def add_months(day: datetime.date, months: int) -> datetime.date:
 def month_end(day: datetime.date) -> datetime.date:
     """Return the last day of the month of `day`."""
     return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+def day_of(at: datetime.datetime) -> datetime.date:
+    """Return the calendar date of an aware instant in the bank's zone."""
+    return timezone.localtime(at, timezone.get_default_timezone()).date()

@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from django.db import OperationalError, connection, transaction
 
@@ -29,12 +29,23 @@ def in_transaction(verb: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
-def commit(verb: Callable[..., R], **arguments: Any) -> R:
-    """Run `verb(**arguments)` in one durable transaction; repeat it whole when the database asks for that, 5 times at most."""
+class Once(Protocol):
+    """A request that is answered once: it runs the verb, or gives what the verb answered the first time (foundation/idempotency)."""
+
+    def once(self, verb: Callable[..., Any], **arguments: Any) -> Any:
+        """Return the verb's answer, now or then."""
+
+
+def commit(verb: Callable[..., R], *, idempotency: Once | None = None, **arguments: Any) -> R:
+    """Run `verb(**arguments)` in one durable transaction; repeat it whole when the database asks for that, 5 times at most.
+
+    With `idempotency` the verb gives an Answer, which is kept in the same transaction and given again to the same request.
+    """
+    run = functools.partial(idempotency.once, verb) if idempotency else verb
     for attempt in range(1, TRIES + 1):
         try:
             with transaction.atomic(durable=True):
-                return verb(**arguments)
+                return run(**arguments)
         except OperationalError as error:
             if getattr(error.__cause__, "pgcode", None) not in RETRIED or attempt == TRIES:
                 raise

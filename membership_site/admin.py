@@ -15,7 +15,7 @@ from foundation.jobs.models import Bank, BusinessDate
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Choice, choose, tier_pills
 from members.models import Member
-from membership_site import corrections, member_page
+from membership_site import corrections, counter, member_page
 from tiers.models import Programme, Standing, Tier
 
 
@@ -84,6 +84,9 @@ class MemberAdmin(BrowseAdmin):
             return visible.annotate(last_closed=Subquery(closed), has_families=has_families)
         held = Standing.objects.filter(tier__rank__gt=0).select_related("tier")
         return visible.prefetch_related(Prefetch("standings", held, to_attr="held"))
+
+    def get_urls(self) -> list:
+        return [*counter.urls(self.admin_site), *super().get_urls()]
 
     def get_list_display(self, request):
         programmes = Programme.objects.order_by("-is_main", "id")

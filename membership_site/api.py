@@ -15,6 +15,7 @@ from foundation.refusals import Refusal
 from foundation.web import problems
 from foundation.web.views import ApiView
 from members import api as members
+from points import api as points
 from portal import api as portal
 from portal import statements_api
 
@@ -92,6 +93,7 @@ V1 = [
     *statements_api.urlpatterns,
     *members.urlpatterns,
     *campaigns.urlpatterns,
+    *points.urlpatterns,
     re_path(r"", csrf_exempt(problems.not_found)),
 ]
 urlpatterns = [

@@ -13,20 +13,23 @@ from django.utils.translation import gettext_lazy as _
 
 from activity.models import Activity, BalanceSnapshot, Holding, Reversal, Source
 from campaigns import explaining
+from foundation.access.signing_in import moment_of
 from foundation.approvals.models import SEE_REQUESTS
 from foundation.naming import worded
 from foundation.web import paging
 from foundation.web.browsing import past
 from members import families
 from members.models import Account, Member
-from points import summaries
-from points.models import Entry, Lot, PointCurrency, PoolMonth, Purse
+from membership_site import counter
+from points import restoring, summaries
+from points.models import Entry, Lot, PointCurrency, PoolMonth, Purse, Redemption
 from tiers import explaining as tiers_explaining
 from tiers import standings
 from tiers.describing import Words
 from tiers.models import Decision
 
 PAGE = 25
+REDEMPTIONS = 10
 SOON_DAYS = 90
 NEVER = datetime.date(9999, 12, 31)
 TIMELINE = ("-occurred_at", "-source_id", "-external_id")
@@ -128,7 +131,7 @@ def rows_of(explained: tiers_explaining.Explanation, *, words: Words) -> list[di
 
 
 def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return one purse (`?currency=`), a page of its entries below `?before=`, and its open lots."""
+    """Return one purse (`?currency=`), a page of its entries below `?before=`, its open lots, and its latest redemptions."""
     purses = context["purses"]
     wanted = request.GET.get("currency", "")
     purse = next((purse for purse in purses if purse["key"] == wanted), next(iter(purses), None))
@@ -140,9 +143,13 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if before.isdecimal():
         entries = entries.filter(number__lt=int(before))
     rows = list(entries[: PAGE + 1])
+    behind = Redemption.objects.behind(rows)
     for entry, reason in zip(rows, explaining.why_each(rows), strict=True):
-        entry.reason = reason
+        entry.reason, entry.redemption = reason, behind.get(entry.number)
         entry.approval = entry.cause.removeprefix("approval/") if entry.cause.startswith("approval/") else ""
+    redemptions = list(Redemption.objects.filter(own).order_by("-id")[:REDEMPTIONS])
+    for redemption in redemptions:
+        redemption.is_open = restoring.is_open(redemption, at=moment_of(request.user))
     open_lots = Lot.objects.filter(own, remaining__gt=0, expires_on__gte=context["as_of"])
     lots = list(open_lots.order_by("expires_on", "number")[: PAGE + 1])
     return {
@@ -154,6 +161,8 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "lots": lots[:PAGE],
         "more_lots": len(lots) > PAGE,
         "never": NEVER,
+        "redemptions": redemptions,
+        "may_redeem": request.user.has_perm(counter.REDEEM) and context["member"].status == Member.Status.ACTIVE,
     }
 
 

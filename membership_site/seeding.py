@@ -249,7 +249,7 @@ def _open_logins(*, today: datetime.date) -> None:
             "client_type": SystemClient.CLIENT_CONFIDENTIAL,
             "authorization_grant_type": SystemClient.GRANT_CLIENT_CREDENTIALS,
             "client_secret": secret_of(SYSTEM_CLIENT),
-            "scopes": ["activities:write", "members:read"],
+            "scopes": ["activities:write", "members:read", "redemptions:write"],
         },
     )
 

@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "foundation.approvals",
     "foundation.audit",
     "foundation.outbox",
+    "foundation.idempotency",
     "foundation.jobs",
     "foundation.access",
     "foundation.web",
@@ -132,6 +133,7 @@ OAUTH2_PROVIDER = {
     "SCOPES": {
         "activities:write": _("Report activities"),
         "members:read": _("Read members, their tiers and points"),
+        "redemptions:write": _("Redeem points for members, and cancel what was redeemed"),
     },
     "SCOPES_BACKEND_CLASS": "foundation.access.scopes.ClientScopes",
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
@@ -219,7 +221,11 @@ SPECTACULAR_SETTINGS = {
     ],
     "OAUTH2_FLOWS": ["clientCredentials"],
     "OAUTH2_TOKEN_URL": "/oauth/token",
-    "OAUTH2_SCOPES": {"activities:write": "Report activities", "members:read": "Read members, their tiers and points"},
+    "OAUTH2_SCOPES": {
+        "activities:write": "Report activities",
+        "members:read": "Read members, their tiers and points",
+        "redemptions:write": "Redeem points for members, and cancel what was redeemed",
+    },
 }
 
 CONTENT_SECURITY_POLICY = {

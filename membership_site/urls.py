@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from foundation.web import metrics, probes
 
+handler500 = "foundation.web.outages.failed"
 urlpatterns = [
     path("healthz", probes.healthz),
     path("readyz", probes.readyz),

@@ -10,7 +10,7 @@ from foundation.transactions import in_transaction
 from points.ledger import Answer, asked, literal
 from points.models import Hold
 
-HOLD = "SELECT * FROM points_hold(%s, %s, %s, %s, %s, %s) ORDER BY seq"
+HOLD = "SELECT * FROM points_hold(%s, %s, %s, %s, %s, %s, %s) ORDER BY seq"
 CAPTURE = "SELECT * FROM points_capture(%s, %s, %s, %s, %s) ORDER BY seq"
 GIVE_BACK = "SELECT * FROM points_give_back(%s, %s, %s, %s, %s) ORDER BY seq"
 # So many holds lapse in one transaction, so that their purses are locked for moments only.
@@ -34,14 +34,16 @@ HoldKey = tuple[int, int, UUID]
 
 
 @in_transaction
-def hold(batch: Sequence[Aside], *, actor: Actor) -> list[Answer]:
-    """Hold points, first to expire first; return an answer per item, in order, `balance_after` being what is available then.
+def hold(batch: Sequence[Aside], *, today: datetime.date, actor: Actor) -> list[Answer]:
+    """Hold points that are usable `today`, first to expire first; return an answer per item, in order.
+
+    Its `balance_after` is what is available then.
 
     `held`; `duplicate` (held before under this key, whatever became of it); or with nothing written `conflict`, `insufficient`,
     `frozen`, `unknown_purse`. No entry is written, since no balance moves. One statement, however many. Refuses points_out_of_range.
     """
     columns = zip(*(dataclasses.astuple(aside) for aside in batch), strict=True)
-    return _answers(HOLD, [literal(column) for column in columns]) if batch else []
+    return _answers(HOLD, [*map(literal, columns), today]) if batch else []
 
 
 @in_transaction

@@ -11,7 +11,11 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from foundation.translating import translated
-from members.models import FamilyMembership
+
+# A model is known by its app's models, wherever it is written down.
+from points.holds import Hold, HoldPart  # noqa: F401
+from points.pools import PoolGrant, PoolMonth  # noqa: F401
+from points.redemptions import PURPOSES, Redemption, redemption_of  # noqa: F401
 
 
 class PointCurrency(models.Model):
@@ -251,63 +255,6 @@ class Allocation(models.Model):
         constraints = [models.CheckConstraint(condition=Q(points__gt=0), name="allocation_takes_something")]
 
 
-class Hold(models.Model):
-    """Points set aside for a redemption that waits for a partner, once per purse and `key`; written by the ledger's functions only.
-
-    Held points are in nobody's hands: not spendable, not expiring. A hold ends captured (by the entry `entry_number`), released, or
-    lapsed once `lapses_at` is over.
-    """
-
-    class State(models.TextChoices):
-        HELD = "held", _("held")
-        CAPTURED = "captured", _("captured")
-        RELEASED = "released", _("released")
-        LAPSED = "lapsed", _("lapsed")
-
-    pk = models.CompositePrimaryKey("member_id", "currency_id", "key")
-    member_id = models.BigIntegerField(_("member"))
-    currency_id = models.SmallIntegerField(_("point currency"))
-    key = models.UUIDField(_("key"))
-    points = models.BigIntegerField(_("points"))
-    held_on = models.DateField(_("held on"))
-    lapses_at = models.DateTimeField(_("lapses at"))
-    cause = models.CharField(_("cause"), max_length=140)
-    state = models.CharField(_("state"), max_length=8, choices=State)
-    ended_on = models.DateField(_("ended on"), null=True)
-    entry_number = models.IntegerField(_("entry"), null=True)
-
-    class Meta:
-        verbose_name = _("hold")
-        verbose_name_plural = _("holds")
-        constraints = [
-            models.CheckConstraint(condition=Q(points__range=(1, 10**12)), name="hold_points_in_range"),
-            models.CheckConstraint(
-                condition=Q(state="held", ended_on__isnull=True)
-                | Q(state="captured", ended_on__isnull=False, entry_number__isnull=False)
-                | Q(state__in=["released", "lapsed"], ended_on__isnull=False),
-                name="hold_ended_as_its_state_says",
-            ),
-        ]
-        indexes = [models.Index(fields=["lapses_at"], condition=Q(state="held"), name="hold_due")]
-
-
-class HoldPart(models.Model):
-    """How much of which lot a hold has set aside."""
-
-    pk = models.CompositePrimaryKey("member_id", "currency_id", "hold_key", "lot_expires_on", "lot_number")
-    member_id = models.BigIntegerField(_("member"))
-    currency_id = models.SmallIntegerField(_("point currency"))
-    hold_key = models.UUIDField(_("hold"))
-    lot_expires_on = models.DateField(_("lot expires on"))
-    lot_number = models.IntegerField(_("lot"))
-    points = models.BigIntegerField(_("points"))
-
-    class Meta:
-        verbose_name = _("part of a hold")
-        verbose_name_plural = _("parts of holds")
-        constraints = [models.CheckConstraint(condition=Q(points__gt=0), name="hold_part_takes_something")]
-
-
 class SealedRange(models.Model):
     """The digest of what one range of members was booked on a business date; the ranges of a date leave no member out."""
 
@@ -366,47 +313,3 @@ class CorrectionFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class PoolGrant(models.Model):
-    """How many of the head's points in a currency a member of his family may spend in a calendar month; 0: none any more."""
-
-    membership = models.ForeignKey(
-        FamilyMembership, on_delete=models.PROTECT, related_name="grants", verbose_name=_("family membership")
-    )
-    currency = models.ForeignKey(
-        PointCurrency, on_delete=models.PROTECT, related_name="+", verbose_name=_("point currency")
-    )
-    points_per_month = models.BigIntegerField(_("points a month"))
-
-    class Meta:
-        verbose_name = _("right to spend")
-        verbose_name_plural = _("rights to spend")
-        constraints = [
-            models.UniqueConstraint(fields=["membership", "currency"], name="pool_grant_once_per_currency"),
-            models.CheckConstraint(condition=Q(points_per_month__range=(0, 10**12)), name="pool_grant_in_range"),
-        ]
-
-
-class PoolMonth(models.Model):
-    """What a member has spent of the head's points in a calendar month (`month` is its first day), and the limit at that time."""
-
-    membership = models.ForeignKey(
-        FamilyMembership, on_delete=models.PROTECT, related_name="months", verbose_name=_("family membership")
-    )
-    currency = models.ForeignKey(
-        PointCurrency, on_delete=models.PROTECT, related_name="+", verbose_name=_("point currency")
-    )
-    month = models.DateField(_("month"))
-    points_limit = models.BigIntegerField(_("points a month"))
-    points_used = models.BigIntegerField(_("points used"))
-
-    class Meta:
-        verbose_name = _("month of a right to spend")
-        verbose_name_plural = _("months of rights to spend")
-        constraints = [
-            models.UniqueConstraint(fields=["membership", "currency", "month"], name="pool_month_once"),
-            models.CheckConstraint(
-                condition=Q(points_used__gte=0, points_used__lte=F("points_limit")), name="pool_month_within_its_limit"
-            ),
-        ]

@@ -264,7 +264,7 @@ def _entries(entries: list[Entry], currency: PointCurrency, today: datetime.date
             "occurredOn": entry.occurred_on,
             "bookedOn": entry.booked_on,
             "title": entry.told.title,
-            "explanation": entry.told.reason.working if entry.told.reason else "",
+            "explanation": entry.told.note,
         }
         for entry in entries
     ]

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import explaining
-from points.models import Entry, Kind, Lot
+from points.models import Entry, Kind, Lot, Redemption
 from tiers.models import Tier
 
 TITLES: dict[int, str | Promise] = {
@@ -31,13 +31,22 @@ WRITE_OFF = "write-off/"
 class Told:
     """An entry in words: the rule that gave it, or what else it was; `reason` is None where no rule did.
 
-    `usable_from` is set while its points are pending, `origin` where it took what one earlier entry had given.
+    `usable_from` is set while its points are pending, `origin` where it took what one earlier entry had left, `redemption` where
+    points were used for something, or came back from it.
     """
 
     title: str
     reason: explaining.Reason | None
     usable_from: datetime.date | None
     origin: Entry | None
+    redemption: Redemption | None
+
+    @property
+    def note(self) -> str:
+        """Return in few words what gave the points, or what they were used for."""
+        if self.reason:
+            return self.reason.working
+        return self.redemption.purpose_in_words if self.redemption else ""
 
 
 def tell(
@@ -48,7 +57,7 @@ def tell(
     tiers: Iterable[Tier] | None = None,
     money: str = "",
 ) -> None:
-    """Give each entry of one purse its words, as `entry.told`, in five queries for all of them.
+    """Give each entry of one purse its words, as `entry.told`, in six queries for all of them.
 
     Lots are looked through for what is pending only where the purse has any (`has_pending`); tiers and the bank's currency
     are asked for only where they are not given.
@@ -66,12 +75,14 @@ def tell(
     }
     credits = Entry.objects.filter(**purse, number__in=lots.values()) if lots else ()
     origins = {origin.number: origin for origin in credits}
+    redemptions = Redemption.objects.behind(entries)
     for entry, reason in zip(entries, reasons, strict=True):
         entry.told = Told(
             title=str(_title(entry, reason)),
             reason=reason,
             usable_from=usable.get(entry.number),
             origin=origins.get(lots.get(entry.number)),
+            redemption=redemptions.get(entry.number),
         )
 
 

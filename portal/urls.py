@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import families, views
+from portal import families, using, views
 
 app_name = "portal"
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("statements/<str:code>", views.statements, name="statements"),
     path("statements/<str:code>/<str:month>", views.statement, name="statement"),
     path("statements/<str:code>/<str:month>/<str:form>", views.statement, name="statement_file"),
+    path("points/<str:code>/use", using.use, name="use"),
+    path("points/<str:code>/<int:number>/give-back", using.give_back, name="give_back"),
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
     path("family", families.family, name="family"),

@@ -18,7 +18,7 @@ from foundation.jobs import clock
 from foundation.jobs.models import Bank, BusinessDate
 from members import families, sealing
 from members.models import FamilyMembership, Member
-from points import stating
+from points import redeeming, restoring, stating
 from points.expiring import describe as describe_expiry
 from points.ledger import NEVER
 from points.models import Allocation, Entry, Kind, Lot, PointCurrency
@@ -36,11 +36,15 @@ DECISIONS = 50
 
 
 def member_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Give a view the signed-in member; send staff to their own door, and keep every answer out of every cache."""
+    """Give a view that only reads the signed-in member; send staff to their own door, and keep every answer out of every cache."""
+    return require_safe(member_form(view))
+
+
+def member_form(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Do as `member_page` for a view that a form is sent to."""
 
     @never_cache
     @login_required
-    @require_safe
     @functools.wraps(view)
     def page(request: HttpRequest, **arguments: Any) -> HttpResponse:
         members = Member.objects.select_related("branch", "person").filter(user=request.user)
@@ -61,7 +65,7 @@ def home(request: HttpRequest, *, member: Member) -> HttpResponse:
     """Show where the member stands: his tier, his points, what lapses next, what came last."""
     today = day_of(request.user)
     as_of = member.last_closed or today
-    currency = _currency("")
+    currency = currency_of("")
     words = describing.Words(member.money)
     purse = purses.read(member, currency, today=today, money=member.money)
     entries = list(history.entries_of(member_id=member.pk, currency_id=currency.pk)[:LATEST])
@@ -88,7 +92,7 @@ def home(request: HttpRequest, *, member: Member) -> HttpResponse:
 @member_page
 def points(request: HttpRequest, *, member: Member, code: str = "") -> HttpResponse:
     """Show one currency: what is there, what is on its way, what lapses when, and every entry."""
-    currency = _currency(code)
+    currency = currency_of(code)
     today = day_of(request.user)
     after = history.Place.read(request.GET.get("after", ""))
     page = history.page(member_id=member.pk, currency_id=currency.pk, after=after)
@@ -105,7 +109,7 @@ def points(request: HttpRequest, *, member: Member, code: str = "") -> HttpRespo
 @member_page
 def expiring(request: HttpRequest, *, member: Member, code: str) -> HttpResponse:
     """Show what lapses of one currency in the next 12 months, month by month and date by date, and by what rule."""
-    currency = _currency(code)
+    currency = currency_of(code)
     today = day_of(request.user)
     purse = purses.read(member, currency, today=today, money=Bank.objects.get().currency)
     shown = {"door": "points", "currency": currency, "purse": purse, "today": today}
@@ -115,7 +119,7 @@ def expiring(request: HttpRequest, *, member: Member, code: str) -> HttpResponse
 @member_page
 def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> HttpResponse:
     """Show why an entry is what it is, and what has become of its points."""
-    currency = _currency(code)
+    currency = currency_of(code)
     found = get_object_or_404(Entry, member_id=member.pk, currency_id=currency.pk, number=number)
     telling.tell([found], today=day_of(request.user))
     lot = Lot.objects.filter(member_id=member.pk, currency_id=currency.pk, number=number).first()
@@ -134,6 +138,10 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
         "taken": taken,
         # What a clawback could not take was owed from then on.
         "lacked": lacked,
+        "may_give_back": found.kind == Kind.REDEEM
+        and found.told.redemption
+        and restoring.is_open(found.told.redemption, at=moment_of(request.user))
+        and found.told.redemption.caller == redeeming.MEMBER,
     }
     return render(request, "portal/entry.html", shown)
 
@@ -141,7 +149,7 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
 @member_page
 def statements(request: HttpRequest, *, member: Member, code: str) -> HttpResponse:
     """List the months of which there is a statement, the newest first."""
-    currency = _currency(code)
+    currency = currency_of(code)
     months = stating.months(member_id=member.pk, currency_id=currency.pk, today=day_of(request.user))
     return render(request, "portal/statements.html", {"door": "points", "currency": currency, "months": months})
 
@@ -155,7 +163,7 @@ def statement(
         raise Http404
     today = day_of(request.user)
     try:
-        made = MadeOut.of(member, _currency(code), month, holder=_person(member).full_name, today=today)
+        made = MadeOut.of(member, currency_of(code), month, holder=_person(member).full_name, today=today)
     except stating.NoStatement as refusal:
         raise Http404(str(refusal)) from refusal
     if form:
@@ -193,7 +201,7 @@ def me(request: HttpRequest, *, member: Member) -> HttpResponse:
     return render(request, "portal/me.html", shown)
 
 
-def _currency(code: str) -> PointCurrency:
+def currency_of(code: str) -> PointCurrency:
     """Return the currency of that code, or without one the bank's first reward currency; 404 where there is none."""
     wanted = {"code": code} if code else {"kind": PointCurrency.Kind.REWARD}
     currency = PointCurrency.objects.filter(**wanted).order_by("id").first()

@@ -16,6 +16,8 @@ RULES = {
 }
 # A member's page: the person masked, his accounts, his ledger, his standings and the decisions behind them.
 PEOPLE = {"members.view_member"}
+# What a teller does for a member who stands before him.
+COUNTER = {"points.redeem"}
 # The bank's totals: no single member can be read out of them.
 TOTALS = {"points.view_totals", "tiers.view_totals"}
 # Liability, daily totals, journal, breakage: sums by branch and campaign.
@@ -30,7 +32,7 @@ PROPOSE_POINTS = {"points.request_adjustment"}
 DECIDE_POINTS = {"points.decide_adjustment"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE | REQUESTS | PROPOSE_POINTS),
+    Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS),
     Role.BRANCH_MANAGER: frozenset(RULES | PEOPLE | TOTALS | REQUESTS | PROPOSE_POINTS | DECIDE_POINTS),
     Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS),
     Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX),

@@ -5,8 +5,8 @@ import datetime
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.backends import ModelBackend
 from django.urls import reverse
-from django.utils import timezone
 
+from foundation import periods
 from foundation.access import roles, visibility
 from foundation.access.models import User
 from foundation.jobs import clock
@@ -33,7 +33,7 @@ def moment_of(user: User) -> datetime.datetime:
 
 def day_of(user: User) -> datetime.date:
     """Return the date, in the bank's zone, that this request acts on."""
-    return timezone.localtime(moment_of(user), timezone.get_default_timezone()).date()
+    return periods.day_of(moment_of(user))
 
 
 class PostingBackend(ModelBackend):

@@ -4,7 +4,8 @@ import datetime
 
 from django.db import connection
 from django.db.models import DateTimeField, Func
-from django.utils import timezone
+
+from foundation.periods import day_of
 
 
 def now() -> datetime.datetime:
@@ -21,7 +22,7 @@ def reading() -> Func:
 
 def today() -> datetime.date:
     """Return the present calendar date in the bank's zone, by the database's clock."""
-    return timezone.localtime(now(), timezone.get_default_timezone()).date()
+    return day_of(now())
 
 
 def booking_date() -> datetime.date:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from foundation.web.idempotency import HEADER
+
 PROBLEM = {
     "type": "object",
     "description": "A problem (RFC 9457); `code` is stable, `title` and `detail` are in the language asked for.",
@@ -34,6 +36,12 @@ ANSWERS = {
     "413": "The body is too large.",
     "415": "This media type is not supported.",
     "429": "Too many requests.",
+    "503": "The service is not available just now; Retry-After says when to try again.",
+}
+# What an operation with an Idempotency-Key may answer, too.
+ANSWERS_ONCE = {
+    "409": "It is refused as things stand, or the same request is in flight.",
+    "422": "What it names does not exist, or the key came before with another request.",
 }
 
 
@@ -43,7 +51,8 @@ def add_problems(result: dict[str, Any], generator: Any, request: Any, public: b
     result["components"].setdefault("schemas", {})["Problem"] = PROBLEM
     for path_item in result["paths"].values():
         for method, operation in path_item.items():
-            for status, description in ANSWERS.items():
+            once = any(parameter["name"] == HEADER for parameter in operation.get("parameters", ()))
+            for status, description in (ANSWERS | (ANSWERS_ONCE if once else {})).items():
                 if status in {"413", "415"} and method == "get":
                     continue
                 operation["responses"].setdefault(

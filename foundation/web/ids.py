@@ -1,5 +1,7 @@
 """Ids on the wire: a prefix that says what it names, and the key behind it."""
 
+import uuid
+
 from django.urls import register_converter
 
 GREATEST = 2**63 - 1
@@ -24,4 +26,17 @@ class MemberId(_Prefixed):
     prefix, regex = "mem_", r"mem_[0-9]{1,19}"
 
 
+class RedemptionId:
+    """Reads `rdm_` and 32 hexadecimal digits as a UUID."""
+
+    prefix, regex = "rdm_", r"rdm_[0-9a-f]{32}"
+
+    def to_python(self, value: str) -> uuid.UUID:
+        return uuid.UUID(value.removeprefix(self.prefix))
+
+    def to_url(self, value: uuid.UUID) -> str:
+        return f"{self.prefix}{value.hex}"
+
+
 register_converter(MemberId, "mem")
+register_converter(RedemptionId, "rdm")

@@ -44,6 +44,7 @@ def titles() -> dict[str, str]:
         "too_many_requests": _("Too many requests. Please wait a moment."),
         "invalid": _("Some of the input is not valid."),
         "unavailable": _("The service is not available just now. Please try again."),
+        "failed": _("Something went wrong on our side"),
     }
 
 
@@ -95,7 +96,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Refusal):
         errors = [{"pointer": f"/{error.field}", "code": error.code, "detail": str(error)}] if error.field else None
         body = problem(request, code=error.code, http_status=error.status, title=str(error), errors=errors)
-        return Response(body, status=error.status, content_type=CONTENT_TYPE)
+        wait = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else None
+        return Response(body, status=error.status, headers=wait, content_type=CONTENT_TYPE)
     response = exception_handler(error, context)
     if response is None:
         return None

@@ -6,6 +6,8 @@ import threading
 import pytest
 from django.db import connections
 
+from foundation.idempotency.answering import KEPT
+from foundation.idempotency.models import KeptAnswer
 from foundation.jobs import beating, clock, driving
 from foundation.jobs.models import JobRun
 from foundation.outbox import subscribing
@@ -34,6 +36,17 @@ def test_a_ring_sends_for_nobody_where_the_open_date_is_not_over():
     BankFactory(first_business_date=clock.today())
 
     assert rung() == 0
+
+
+@pytest.mark.django_db
+def test_a_ring_forgets_answers_that_are_kept_no_longer():
+    kept = {"member_id": 1, "caller": "client 1", "route": "x", "fingerprint": "", "status": 201, "body": ""}
+    for key, age in (("old", KEPT), ("young", KEPT - datetime.timedelta(minutes=1))):
+        KeptAnswer.objects.create(**kept, key=key, answered_at=clock.now() - age)
+
+    rung()
+
+    assert list(KeptAnswer.objects.values_list("key", flat=True)) == ["young"]
 
 
 @pytest.mark.django_db

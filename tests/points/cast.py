@@ -1,5 +1,6 @@
 """Wang and Li, and short words for what they are posted: reward points, at once available, unless said otherwise."""
 
+import dataclasses
 import datetime
 import uuid
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from typing import Any
 from foundation.actors import Actor
 from foundation.jobs.models import BusinessDate
 from members.models import Member
-from points import ledger, proving, sealing
+from points import ledger, proving, redeeming, sealing
 from points.ledger import Answer, Posting
 from points.models import Kind, PointCurrency, Purse
 from tests.factories import FIRST_BUSINESS_DATE, BankFactory, MemberFactory, PointCurrencyFactory
@@ -18,6 +19,7 @@ TUESDAY = MONDAY + datetime.timedelta(days=1)
 MARCH_END = datetime.date(2026, 3, 31)
 APRIL_END = datetime.date(2026, 4, 30)
 CLERK = Actor.job("clerk")
+NOON = datetime.datetime(2026, 3, 2, 4, tzinfo=datetime.UTC)  # of MONDAY, in Shanghai
 
 
 def open_bank() -> tuple[Member, PointCurrency]:
@@ -35,6 +37,20 @@ def asked(member: Member, currency: PointCurrency, points: int, **more: Any) -> 
         "cause": f"activity/core/{key}",
     }
     return Posting(member_id=member.pk, currency_id=currency.pk, key=key, points=points, **defaults | more)
+
+
+def wish(member: Member, currency: PointCurrency, points: int, **more: Any) -> redeeming.Wish:
+    """Return a redemption asked for by client 1, under a new reference."""
+    defaults: dict[str, Any] = {"caller": "client 1", "reference": uuid.uuid4().hex, "purpose": "coffee"}
+    return redeeming.Wish(member_id=member.pk, currency_id=currency.pk, points=points, **defaults | more)
+
+
+def redeem(
+    member: Member, currency: PointCurrency, points: int, *, at: datetime.datetime = NOON, **more: Any
+) -> redeeming.Redeemed:
+    """Redeem points at noon of MONDAY, unless told otherwise, as the clerk."""
+    asked_for = dataclasses.asdict(wish(member, currency, points, **more))
+    return redeeming.redeem(**asked_for, at=at, actor=CLERK)
 
 
 def post(*batch: Posting, business_date: datetime.date | None = None) -> list[Answer]:

@@ -9,9 +9,9 @@ from django.db import DatabaseError, IntegrityError, connection, connections
 
 from foundation import transactions
 from foundation.jobs.models import BusinessDate
-from points import ledger
-from points.models import Entry, Kind, Lot, Purse
-from tests.points.cast import APRIL_END, CLERK, MONDAY, asked, open_bank, outcomes, post, purse_of
+from points import ledger, redeeming
+from points.models import Entry, Kind, Lot, Purse, Redemption
+from tests.points.cast import APRIL_END, CLERK, MONDAY, asked, open_bank, outcomes, post, purse_of, redeem
 
 TABLES = ["points_purse", "points_entry", "points_lot", "points_lot_never", "points_lot_202604", "points_allocation"]
 
@@ -42,6 +42,27 @@ def test_a_frozen_purse_refuses_spending_only(committed):
 
     assert outcomes(answers) == ["frozen", "frozen", "posted", "posted", "posted"]
     assert purse_of(wang, points) == {"available": 85, "credited": 105, "debited": 20, "entries": 4}
+
+
+def test_a_frozen_purse_redeems_nothing_and_says_so(committed):
+    wang, points = open_bank()
+    commit(asked(wang, points, 100))
+    as_owner("UPDATE points_purse SET frozen = true")
+
+    with pytest.raises(redeeming.PurseFrozen):
+        transactions.commit(redeem, member=wang, currency=points, points=1)
+
+    assert not Redemption.objects.exists()
+    assert purse_of(wang, points)["available"] == 100
+
+
+def test_a_redemption_is_never_deleted(committed):
+    wang, points = open_bank()
+    commit(asked(wang, points, 100))
+    transactions.commit(redeem, member=wang, currency=points, points=1)
+
+    with pytest.raises(DatabaseError, match="permission denied"):
+        Redemption.objects.all().delete()
 
 
 def test_a_sum_too_large_for_the_database_is_a_refusal(committed):

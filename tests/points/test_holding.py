@@ -41,8 +41,8 @@ def aside(member, currency, points, **more):
     return Aside(member_id=member.pk, currency_id=currency.pk, key=key, points=points, **defaults | more)
 
 
-def hold(*batch):
-    return holding.hold(batch, actor=CLERK)
+def hold(*batch, today=MONDAY):
+    return holding.hold(batch, today=today, actor=CLERK)
 
 
 def key_of(wanted):
@@ -157,6 +157,17 @@ def test_only_whole_points_in_range_are_held(wrong):
     with pytest.raises(PointsOutOfRange), transaction.atomic():
         hold(aside(wang, points, wrong))
     assert Hold.objects.count() == 0
+
+
+def test_past_midnight_a_lapsed_lot_is_not_held_though_its_day_is_still_open():
+    wang, points = open_bank()
+    post(asked(wang, points, 100, expires_on=MONDAY), asked(wang, points, 50, expires_on=APRIL_END))
+
+    answers = hold(aside(wang, points, 60), aside(wang, points, 50), today=TUESDAY)
+
+    assert outcomes(answers) == ["insufficient", "held"]
+    assert lots_of(wang) == [(0, 0, 100), (0, 50, 0)]
+    assert books_ok()
 
 
 def test_a_hold_lapses_by_itself():

@@ -4,13 +4,13 @@ import datetime
 import uuid
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
 from foundation import transactions
-from points import ledger, proving, transferring
-from points.models import Kind
+from points import ledger, proving, redeeming, restoring, transferring
+from points.models import Kind, Redemption
 from tests.factories import MemberFactory, PointCurrencyFactory
-from tests.points.cast import APRIL_END, CLERK, MONDAY, TUESDAY, asked, open_bank, start_closing
+from tests.points.cast import APRIL_END, CLERK, MONDAY, NOON, TUESDAY, asked, open_bank, start_closing
 
 NAMES = [*proving.INVARIANTS, proving.OF_ALL]
 
@@ -28,6 +28,26 @@ def a_month_of_business():
     transactions.commit(ledger.post, batch=batch, actor=CLERK)
     transactions.commit(ledger.post, batch=[asked(wang, points, -40, kind=Kind.CLAWBACK)], actor=CLERK)
     return f"{li.pk}/{points.pk}"
+
+
+def test_a_redemption_without_its_entry_or_half_given_back_is_found(committed):
+    purse = a_month_of_business()
+    member, currency = (int(part) for part in purse.split("/"))
+    wishes = [
+        redeeming.Wish(member_id=member, currency_id=currency, points=5, caller="client 1", reference=one, purpose="")
+        for one in "ab"
+    ]
+    first, second = transactions.commit(redeeming.redeem_each, wishes=wishes, at=NOON, actor=CLERK)
+    transactions.commit(restoring.cancel_each, redemption_ids=[first.redemption.pk], at=NOON, actor=CLERK)
+
+    assert broken() == {}
+    for change in ({"points": 6}, {"entry_number": 99}, {"state": "cancelled", "cancelled_at": NOON}):
+        with transaction.atomic():
+            Redemption.objects.filter(pk=second.redemption.pk).update(**change)
+            assert broken() == {"redemption_has_its_entry": [purse]}
+            transaction.set_rollback(True)
+    Redemption.objects.filter(pk=first.redemption.pk).update(state="done", cancelled_at=None)
+    assert broken() == {"redemption_has_its_entry": [purse]}
 
 
 def damage(sql):

@@ -25,7 +25,7 @@ def test_capture_release_and_lapse_of_one_hold(committed):
         wanted = Aside(
             member_id=wang.pk, currency_id=points.pk, key=key, points=10, lapses_at=LATER, cause="redemption/p/1"
         )
-        transactions.commit(holding.hold, batch=[wanted], actor=CLERK)
+        transactions.commit(holding.hold, batch=[wanted], today=MONDAY, actor=CLERK)
         hold = [(wang.pk, points.pk, key)]
         captured, released, lapsed = at_once(
             lambda hold=hold: transactions.commit(
@@ -62,7 +62,7 @@ def test_two_holds_of_eighty_at_a_hundred(committed):
             lapses_at=LATER,
             cause="redemption/p/2",
         )
-        return transactions.commit(holding.hold, batch=[wanted], actor=CLERK)[0].outcome
+        return transactions.commit(holding.hold, batch=[wanted], today=MONDAY, actor=CLERK)[0].outcome
 
     assert sorted(at_once(one, one)) == ["held", "insufficient"]
     assert (Purse.objects.get().available, Purse.objects.get().held) == (20, 80)

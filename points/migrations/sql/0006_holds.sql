@@ -29,9 +29,9 @@ END $$;
 
 -- Hold points, one item or many; one answer per item, in no order: `held` (balance_after: what is available then), `duplicate` (held before
 -- under this key, whatever became of it), `conflict` (with other points or cause), `insufficient`, `frozen`, `unknown_purse`. A purse's
--- holds are taken in the order given, from its available lots, first to expire first.
+-- holds are taken in the order given, from its available lots that are usable on p_on, first to expire first.
 CREATE FUNCTION points_hold(
-  p_member bigint[], p_currency smallint[], p_key uuid[], p_points bigint[], p_lapses_at timestamptz[], p_cause text[]
+  p_member bigint[], p_currency smallint[], p_key uuid[], p_points bigint[], p_lapses_at timestamptz[], p_cause text[], p_on date
 ) RETURNS SETOF points_answer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
@@ -42,7 +42,7 @@ BEGIN
   END IF;
   SELECT coalesce(max(date), '-infinity') INTO closed_through FROM jobs_businessdate WHERE status = 'closed';
   PERFORM points_lock(p_member, p_currency);
-  PERFORM points_bring_up_to_date(p_member, p_currency, open_on, closed_through, open_on);
+  PERFORM points_bring_up_to_date(p_member, p_currency, greatest(p_on, open_on), closed_through, open_on);
   WITH item AS (
     SELECT u.*, b.available,
            CASE WHEN h.key IS NOT NULL THEN CASE WHEN (h.points, h.cause) = (u.points, u.cause) THEN 'duplicate' ELSE 'conflict' END

@@ -1,0 +1,41 @@
+"""When the database is away: 503 with Retry-After on every door, and nothing half-done (reliability.md C10)."""
+
+import sys
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import loader
+from django.views.defaults import server_error
+
+from foundation.web.problems import CONTENT_TYPE, problem, titles
+
+RETRY_AFTER_SECONDS = 5
+API = "/api/"
+# Classes and codes of a server that is going, gone or full: 08 connection exception, 53300 too many connections,
+# 57P01 to 57P03 shutting down, crashed, starting up.
+AWAY = ("08", "53300", "57P01", "57P02", "57P03")
+
+
+def is_database_away(error: BaseException | None) -> bool:
+    """Tell whether an error says that the database can't be reached; one with a code of its own is an answer of the database."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    code = getattr(error.__cause__, "pgcode", None)
+    return code is None or code.startswith(AWAY)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Answer what no view has caught (Django's handler500): 503 where the database is away, else 500; the API in problems."""
+    away = is_database_away(sys.exc_info()[1])
+    status, code = (503, "unavailable") if away else (500, "failed")
+    if request.path.startswith(API):
+        body = problem(request, code=code, http_status=status, title=titles()[code])
+        response: HttpResponse = JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+    elif away:
+        response = HttpResponse(loader.render_to_string("503.html"), status=status)
+    else:
+        response = server_error(request)
+    if away:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,205 @@
+"""Redeeming: a member uses points for something. A list is one batch, and a single redemption is a batch of one."""
+
+import dataclasses
+import datetime
+import uuid
+from collections.abc import Sequence
+
+from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
+
+from foundation.actors import Actor
+from foundation.audit.recording import record
+from foundation.identifiers import uuid7
+from foundation.periods import day_of
+from foundation.refusals import Refusal
+from foundation.transactions import in_transaction
+from points import ledger
+from points.ledger import PointsOutOfRange, Posting
+from points.models import Kind, Redemption
+
+MOST_POINTS = 10**12
+# Callers beside the systems, each with references of its own: a member by his own pages, the staff at a counter.
+MEMBER, STAFF = "member", "staff"
+# The space of the ledger's keys that are derived from a caller and his reference.
+KEYS = uuid.UUID("6f1c8a52-3d0e-4b7a-9a51-7e2d4c9b8f10")
+# The ledger's outcomes for a key that it knows: the wish came before, and its redemption says whether it is the same one.
+KNOWN = {"conflict", "duplicate"}
+
+
+class InsufficientPoints(Refusal):
+    code = "insufficient_points"
+    sentence = _("There are not enough points for this.")
+
+
+class PurseFrozen(Refusal):
+    code = "purse_frozen"
+    sentence = _("These points are frozen; they can't be used for now.")
+
+
+class UnknownPurse(Refusal):
+    code = "unknown_purse"
+    sentence = _("There is no such member, or his membership is closed.")
+
+
+class ReferenceReused(Refusal):
+    code = "reference_reused"
+    sentence = _("This reference stands for another redemption already.")
+
+
+REFUSED: dict[str, type[Refusal]] = {
+    "insufficient": InsufficientPoints,
+    "frozen": PurseFrozen,
+    "unknown_purse": UnknownPurse,
+    "conflict": ReferenceReused,
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A redemption asked for: `points` (1 to 10¹²) of a member's purse, once per caller (`client 3`, `member`, `staff`) and reference."""
+
+    member_id: int
+    currency_id: int
+    points: int
+    caller: str
+    reference: str
+    purpose: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a wish: `done`, or `duplicate` of the redemption given; else a key of REFUSED, with nothing written."""
+
+    outcome: str
+    redemption: Redemption | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Redeemed:
+    """A redemption that stands: made now, or (`came_before`) by the same wish before."""
+
+    redemption: Redemption
+    came_before: bool
+
+
+@in_transaction
+def redeem(
+    *,
+    member_id: int,
+    currency_id: int,
+    points: int,
+    caller: str,
+    reference: str,
+    purpose: str,
+    at: datetime.datetime,
+    actor: Actor,
+) -> Redeemed:
+    """Redeem points at the instant `at`, on its day in the bank's zone.
+
+    Refuses points_out_of_range, insufficient_points, purse_frozen, unknown_purse, reference_reused.
+    """
+    wish = Wish(
+        member_id=member_id,
+        currency_id=currency_id,
+        points=points,
+        caller=caller,
+        reference=reference,
+        purpose=purpose,
+    )
+    [answer] = redeem_each([wish], at=at, actor=actor)
+    if answer.redemption is None:
+        raise REFUSED[answer.outcome]()
+    redeemed = Redeemed(answer.redemption, came_before=answer.outcome == "duplicate")
+    if actor.user and not redeemed.came_before:
+        record(
+            verb="points.redeem",
+            actor=actor,
+            subject_kind="redemption",
+            subject_id=redeemed.redemption.pk,
+            at=at,
+            new={"member": member_id, "points": points, "purpose": purpose},
+        )
+    return redeemed
+
+
+@in_transaction
+def redeem_each(wishes: Sequence[Wish], *, at: datetime.datetime, actor: Actor) -> list[Answer]:
+    """Redeem a list, and answer wish by wish, in order; a wish that can't be met spoils no other.
+
+    Two statements at most beside the ledger's, for one and for many. Refuses points_out_of_range with the whole list, and
+    reference_reused where points are held under a reference. The verb that calls records a person; what a system does, the
+    redemptions and their entries remember.
+    """
+    if not all(1 <= wish.points <= MOST_POINTS for wish in wishes):
+        raise PointsOutOfRange(field="points")
+    new = [asked_for(wish, at) for wish in wishes]
+    posted = ledger.post([_posting(redemption, at) for redemption in new], actor=actor)
+    made, again = [], []
+    for redemption, entry in zip(new, posted, strict=True):
+        if entry.outcome == "posted":
+            redemption.entry_number = entry.number or 0
+            made.append(redemption)
+        elif entry.outcome in KNOWN:
+            again.append(redemption)
+    keep(made)
+    before = standing(again)
+    return [
+        Answer("done", redemption) if entry.outcome == "posted" else answer_again(redemption, entry.outcome, before)
+        for redemption, entry in zip(new, posted, strict=True)
+    ]
+
+
+def keep(made: Sequence[Redemption]) -> None:
+    """Write redemptions whose points are taken or held; refuses reference_reused where one stands that was asked for the other way."""
+    try:
+        Redemption.objects.bulk_create(made)
+    except IntegrityError as error:
+        constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+        if constraint != "redemption_once_per_reference":
+            raise
+        raise ReferenceReused(field="reference") from error
+
+
+def key_of(redemption: Redemption) -> uuid.UUID:
+    """Return the ledger's key of a redemption, or of its hold: derived from caller and reference."""
+    return uuid.uuid5(KEYS, f"{redemption.caller}/{redemption.reference}")
+
+
+def asked_for(wish: Wish, at: datetime.datetime) -> Redemption:
+    """Return the redemption that a wish would make at an instant, not written yet."""
+    return Redemption(id=uuid7(at), redeemed_at=at, **{name: getattr(wish, name) for name in Wish.__slots__})
+
+
+def _posting(redemption: Redemption, at: datetime.datetime) -> Posting:
+    return Posting(
+        member_id=redemption.member_id,
+        currency_id=redemption.currency_id,
+        key=key_of(redemption),
+        kind=Kind.REDEEM,
+        points=-redemption.points,
+        occurred_on=day_of(at),
+        cause=redemption.cause,
+    )
+
+
+def standing(again: Sequence[Redemption]) -> dict[tuple[int, int, str, str], Redemption]:
+    """Return the redemptions that stand under the references of `again`, by what makes them one."""
+    if not again:
+        return {}
+    found = Redemption.objects.under(
+        member_ids=[one.member_id for one in again], references=[one.reference for one in again]
+    )
+    return {_identity(one): one for one in found}
+
+
+def _identity(redemption: Redemption) -> tuple[int, int, str, str]:
+    return redemption.member_id, redemption.currency_id, redemption.caller, redemption.reference
+
+
+def answer_again(wished: Redemption, outcome: str, before: dict[tuple[int, int, str, str], Redemption]) -> Answer:
+    """Answer a wish that was not met: with the redemption that met it before, where there is one just like it."""
+    first = before.get(_identity(wished))
+    if outcome in KNOWN and first and (first.points, first.hold_key) == (wished.points, wished.hold_key):
+        return Answer("duplicate", first)
+    return Answer("conflict" if outcome in KNOWN else outcome, None)

@@ -1,0 +1,107 @@
+"""Restoring: a redemption that is cancelled comes back as new lots, one for each lot that it used (domain.md §3)."""
+
+import datetime
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import gettext_lazy as _
+
+from foundation.actors import Actor
+from foundation.audit.recording import record
+from foundation.periods import day_of
+from foundation.querying import statement
+from foundation.refusals import Refusal
+from foundation.transactions import in_transaction
+from points import ledger
+from points.models import Allocation, Kind, Redemption
+from points.redeeming import MEMBER, STAFF, UnknownPurse
+
+# What comes back can be used for so long at least.
+LEAST_DAYS = 30
+# So long may a member, or a teller for him, take back what he chose; a partner knows himself what he didn't deliver.
+WINDOW = datetime.timedelta(days=7)
+
+
+class AlreadyCancelled(Refusal):
+    code = "already_cancelled"
+    sentence = _("This redemption is cancelled already; its points have come back.")
+
+
+class NotDone(Refusal):
+    code = "not_done"
+    sentence = _("This redemption is not done: its points are held, or went back already.")
+
+
+class TooLateToCancel(Refusal):
+    code = "too_late_to_cancel"
+    sentence = _("A redemption can be cancelled for %(days)s days; that time is over.")
+
+
+@in_transaction
+def cancel(
+    *, redemption: Redemption, at: datetime.datetime, actor: Actor, within: datetime.timedelta | None = None
+) -> Redemption:
+    """Cancel a redemption at the instant `at` and give its points back; return it as it is then.
+
+    Refuses already_cancelled; not_done; too_late_to_cancel where it is older than `within` (None: never too late); unknown_purse where
+    the membership is closed.
+    """
+    if within is not None and at - redemption.redeemed_at > within:
+        raise TooLateToCancel(days=within.days)
+    if redemption.state not in (Redemption.State.DONE, Redemption.State.CANCELLED):
+        raise NotDone
+    if not cancel_each([redemption.pk], at=at, actor=actor):
+        raise AlreadyCancelled
+    if actor.user:
+        record(
+            verb="points.cancel_redemption",
+            actor=actor,
+            subject_kind="redemption",
+            subject_id=redemption.pk,
+            at=at,
+            old={"state": Redemption.State.DONE},
+            new={"state": Redemption.State.CANCELLED, "member": redemption.member_id, "points": redemption.points},
+        )
+    redemption.refresh_from_db()
+    return redemption
+
+
+@in_transaction
+def cancel_each(redemption_ids: Sequence[uuid.UUID], *, at: datetime.datetime, actor: Actor) -> int:
+    """Cancel those of the redemptions that stand, and return how many they were; the others change nothing.
+
+    Three statements beside the ledger's, for one and for many. The verb that calls records a person. Refuses unknown_purse, with
+    the whole list, where a membership is closed.
+    """
+    ids = [redemption.pk for redemption in Redemption.objects.locked(redemption_ids, state=Redemption.State.DONE)]
+    if not ids:
+        return 0
+    Redemption.objects.filter(pk__in=ids).update(state=Redemption.State.CANCELLED, cancelled_at=at)
+    ledger.stage()
+    with connection.cursor() as cursor:
+        named: dict[str, Any] = {"ids": ids, "restore": Kind.RESTORE, "occurred_on": day_of(at)}
+        named["least_until"] = day_of(at) + datetime.timedelta(days=LEAST_DAYS)
+        cursor.execute(statement("points", "stage_restores"), named)
+    if set(ledger.post_staged(actor=actor)) - {"posted"}:
+        raise UnknownPurse
+    return len(ids)
+
+
+def returning(redemption: Redemption, *, today: datetime.date) -> list[tuple[int, datetime.date]]:
+    """Return what would come back on `today`: points and the last day to use them, lot by lot, the first to lapse first."""
+    if redemption.entry_number is None:
+        return []
+    taken = Allocation.objects.filter(
+        member_id=redemption.member_id, currency_id=redemption.currency_id, debit_number=redemption.entry_number
+    )
+    least = today + datetime.timedelta(days=LEAST_DAYS)
+    lots = taken.order_by("lot_expires_on", "lot_number").values_list("points", "lot_expires_on")
+    return [(points, max(expires_on, least)) for points, expires_on in lots]
+
+
+def is_open(redemption: Redemption, *, at: datetime.datetime) -> bool:
+    """Tell whether a member or a teller may still cancel it: he chose it himself, it stands, and its WINDOW is not over."""
+    chosen = redemption.caller in (MEMBER, STAFF)
+    return chosen and redemption.state == Redemption.State.DONE and at - redemption.redeemed_at <= WINDOW
