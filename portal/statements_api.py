@@ -164,7 +164,7 @@ def _shown(made: MadeOut) -> dict[str, Any]:
             }
             for line in statement.lines
         ],
-        "expiring": [{"on": day, "points": points} for day, points in statement.expiring.items()],
+        "expiring": [{"on": day, "points": points, "ifInactive": False} for day, points in statement.expiring.items()],
     }
 
 

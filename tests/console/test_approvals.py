@@ -19,7 +19,7 @@ from foundation.approvals.models import Decision, Request
 from foundation.sheets import MOST_BYTES
 from foundation.web.uploading import ROOM
 from members.models import Member
-from membership_site import closing
+from membership_site import ringing
 from points import ledger
 from points.models import CorrectionFile, Entry, Kind
 from tests.approvals.cast import Cast, ask, assemble, assemble_committed, picture, posted
@@ -383,7 +383,7 @@ def test_operations_see_what_waits(cast: Cast) -> None:
 def test_the_ring_expires_what_nobody_decided(real: Cast) -> None:
     made = transactions.commit(ask, cast=real, at=NOW - datetime.timedelta(days=20))
 
-    closing.ring(send=lambda: None)
+    ringing.ring(close=lambda: None, relay=lambda: None)
 
     assert Request.objects.get(pk=made.pk).status == "expired"
     assert json.loads(json.dumps(made.payload)) == made.payload

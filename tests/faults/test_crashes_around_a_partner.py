@@ -6,7 +6,7 @@ import http.client
 import pytest
 
 from foundation.jobs import clock
-from membership_site import closing
+from membership_site import ringing
 from points.models import Hold, Purse, Redemption
 from tests.lines import CUT_AFTER, CUT_BEFORE, Site, Told
 from tests.points.cast import books_ok
@@ -83,7 +83,7 @@ def test_the_partner_dies_before_or_after_he_delivered(site, delivered):
     partner = Partner(site)
     held = partner.hold()
     wait_until_it_is_over()
-    closing.ring(send=lambda: None)
+    ringing.ring(close=lambda: None, relay=lambda: None)
 
     late = partner.end(held, "capture") if delivered else None
 
