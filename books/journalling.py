@@ -1,8 +1,6 @@
 """Journalling: what a business date's points mean to the general ledger, in pairs of debit and credit (docs/books.md)."""
 
-import csv
 import datetime
-import io
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -10,7 +8,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from books.models import DailyBalance, DailyTotal, Event, JournalAccount, JournalLine
-from foundation.exporting import safe
+from foundation import tables
 from foundation.jobs.models import Bank, BusinessDate
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
@@ -131,19 +129,14 @@ def file(business_date: datetime.date) -> bytes:
 
     Two rows an event, a debit and a credit, amounts in units of money. Refuses date_has_no_journal.
     """
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEADER)
     money = Bank.objects.values_list("currency", flat=True).get()
-    for row in _rows(lines(business_date), money):
-        writer.writerow([safe(cell) for cell in row])
-    return text.getvalue().encode("utf-8-sig")
+    return b"".join(tables.csv_pieces(headers=HEADER, rows=_rows(lines(business_date), money)))
 
 
 def _rows(journal: list[JournalLine], money: str) -> Iterator[tuple[object, ...]]:
     number = 0
     for line in journal:
-        amount = f"{Decimal(line.amount_minor) / 100:.2f}"
+        amount = Decimal(line.amount_minor).scaleb(-2)
         for account, debit, credit in ((line.debit, amount, ""), (line.credit, "", amount)):
             number += 1
             yield (

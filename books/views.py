@@ -1,6 +1,5 @@
 """The books in the console: liability, daily totals with the journal, breakage and cost, reconciliation. They only read."""
 
-import csv
 import datetime
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -8,7 +7,7 @@ from typing import Any
 
 from django.contrib.admin import site
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, register_converter
 from django.utils.dateparse import parse_date
@@ -20,14 +19,15 @@ from books.models import NEVER_MONTH, NO_MONTH, DailyBalance
 from books.reporting import Liability, Part
 from foundation.access import visibility
 from foundation.access.models import Branch
-from foundation.access.signing_in import day_of
-from foundation.exporting import safe
+from foundation.access.signing_in import day_of, moment_of
 from foundation.jobs.models import Bank
 from foundation.periods import add_months
+from foundation.web.downloading import download
 from points.models import PointCurrency
 
 SEE_BOOKS = "points.view_books"
 COST_MONTHS = 12
+LIABILITY_HEADER = ("as_of", "point_currency", "by", "of", "points", "amount")
 
 
 class DateConverter:
@@ -79,12 +79,19 @@ def show(request: HttpRequest, name: str, **context: Any) -> HttpResponse:
     return TemplateResponse(request, f"admin/books_{name}.html", page)
 
 
-def liability(request: HttpRequest) -> HttpResponse:
+def liability(request: HttpRequest) -> HttpResponseBase:
     """Show what is owed to members on a date, by branch, campaign and month of expiry; `?format=csv` gives the same as a file."""
     branches, as_of = scope(request), asked_date(request)
     found = reporting.liability(as_of=as_of, branches=branches) if as_of else []
     if as_of and request.GET.get("format") == "csv":
-        return _csv(f"liability-{as_of}.csv", _rows(found, as_of))
+        return download(
+            name=f"liability-{as_of}",
+            form="csv",
+            title=_("Liability"),
+            headers=LIABILITY_HEADER,
+            rows=_rows(found, as_of),
+            at=moment_of(request.user),
+        )
     currencies = [
         {
             "liability": one,
@@ -216,20 +223,11 @@ def _shown(parts: list[Part]) -> list[dict[str, Any]]:
 
 
 def _rows(found: list[Liability], as_of: datetime.date) -> Iterable[tuple[Any, ...]]:
-    yield ("as_of", "point_currency", "by", "of", "points", "amount")
     for one in found:
         for by, parts in (("branch", one.branches), ("campaign", one.campaigns), ("month", one.months)):
             for part in parts:
                 amount = "" if part.amount_minor is None else Decimal(part.amount_minor).scaleb(-2)
                 yield (as_of, one.currency.code, by, named(part.of), part.points, amount)
-
-
-def _csv(name: str, rows: Iterable[tuple[Any, ...]]) -> HttpResponse:
-    answer = _download(name, "\ufeff".encode())
-    writer = csv.writer(answer)
-    for row in rows:
-        writer.writerow([safe(cell) for cell in row])
-    return answer
 
 
 def _download(name: str, content: bytes) -> HttpResponse:

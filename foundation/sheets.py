@@ -1,4 +1,4 @@
-"""Tables that people upload and download: xlsx and CSV, read as text under caps, written so that no cell is a formula.
+"""Tables that people upload: xlsx and CSV, read as text under caps (foundation.tables writes what they download).
 
 Nothing of a file is trusted: neither its name nor its type, and not what it says of its own size.
 """
@@ -10,15 +10,15 @@ import io
 import re
 import unicodedata
 import zipfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from openpyxl import Workbook, load_workbook
-from openpyxl.styles import Font
+from openpyxl import load_workbook
 
 from foundation.masking import HIDDEN
 from foundation.refusals import Refusal
+from foundation.tables import RUNS
 
 MOST_BYTES = 5 * 1024 * 1024
 # What an xlsx may unpack to, over all of its parts, and how many parts it may have.
@@ -26,11 +26,7 @@ MOST_UNPACKED = 40 * 1024 * 1024
 MOST_PARTS = 200
 MOST_COLUMNS = 20
 LONGEST_CELL = 1_000
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ZIP_MAGIC = b"PK\x03\x04"
-# Where a spreadsheet would begin to calculate, full-width forms included.
-FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
-PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 class SheetRefusal(Refusal):
@@ -224,37 +220,6 @@ def _written(value: Any) -> str:
 
 
 def _text(cell: str) -> str:
-    """Return a cell without blanks around it, hidden characters, and the mark that `safe` had put before it."""
+    """Return a cell without blanks around it, hidden characters, and the mark that tables.guarded had put before it."""
     cell = HIDDEN.sub(" ", cell[:LONGEST_CELL]).strip()
-    return cell[1:] if cell.startswith("'") and FORMULA.match(cell[1:]) else cell
-
-
-def safe(cell: Any) -> str:
-    """Return a cell that no spreadsheet takes for a formula: what would begin one gets a mark before it; plain numbers stay."""
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if FORMULA.match(text) and not PLAIN_NUMBER.fullmatch(text) else text
-
-
-def write_csv(headings: Sequence[Any], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Return a CSV in UTF-8 with a byte order mark, which spreadsheets open rightly; every cell is made safe."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerows([safe(cell) for cell in row] for row in (headings, *rows))
-    return text.getvalue().encode("utf-8-sig")
-
-
-def write_xlsx(title: str, headings: Sequence[Any], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Return a workbook of one sheet with bold headings that stay in sight; every text is made safe, whole numbers stay numbers."""
-    book = Workbook()
-    sheet = book.active
-    sheet.title = title[:31]
-    sheet.append([safe(heading) for heading in headings])
-    for row in rows:
-        sheet.append([cell if isinstance(cell, int) else safe(cell) for cell in row])
-    for cell in sheet[1]:
-        cell.font = Font(bold=True)
-        sheet.column_dimensions[cell.column_letter].width = max(14, len(str(cell.value)))
-    sheet.freeze_panes = "A2"
-    written = io.BytesIO()
-    book.save(written)
-    return written.getvalue()
+    return cell[1:] if cell.startswith("'") and RUNS.match(cell[1:]) else cell

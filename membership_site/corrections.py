@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.admin import site
 from django.core.exceptions import PermissionDenied
 from django.core.validators import RegexValidator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +19,7 @@ from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals.models import Request
 from foundation.refusals import Refusal
+from foundation.web.downloading import download
 from foundation.web.fields import Day
 from foundation.web.requests import actor
 from members.models import Member
@@ -150,14 +151,20 @@ def upload(request: HttpRequest) -> HttpResponse:
     )
 
 
-def template(request: HttpRequest) -> HttpResponse:
+def template(request: HttpRequest) -> HttpResponseBase:
     """Give the workbook to fill in, with a row that shows how."""
     _must_be_allowed(request)
     columns = [column for column in uploading.COLUMNS if column.field]
     code = PointCurrency.objects.order_by("-kind", "id").values_list("code", flat=True).first() or "points"
     example = ["88000001", code, 500, "goodwill / 补偿 / 補償", ""]
-    content = sheets.write_xlsx("corrections", [column.heading for column in columns], [example])
-    return _download(content, "corrections.xlsx", sheets.XLSX)
+    return download(
+        name="corrections",
+        form="xlsx",
+        title="corrections",
+        headers=[column.heading for column in columns],
+        rows=[example],
+        at=moment_of(request.user),
+    )
 
 
 def dry_run(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
@@ -199,7 +206,7 @@ def dry_run(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     )
 
 
-def errors(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
+def errors(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
     """Give the rows that can't be asked for, as they came, each with what is wrong with it."""
     kept = _kept(request, file_id)
     wrong: dict[int, list[str]] = {}
@@ -213,8 +220,13 @@ def errors(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         for line, sentences in sorted(wrong.items())
     ]
     extra = [column.heading for column in uploading.COLUMNS if not column.field]
-    return _download(
-        sheets.write_csv([*headings.values(), *extra], rows), "corrections-errors.csv", "text/csv; charset=utf-8"
+    return download(
+        name="corrections-errors",
+        form="csv",
+        title="corrections",
+        headers=[*headings.values(), *extra],
+        rows=rows,
+        at=moment_of(request.user),
     )
 
 
@@ -235,8 +247,3 @@ def _kept(request: HttpRequest, file_id: uuid.UUID) -> CorrectionFile:
 def _asked(request: HttpRequest, made: Request) -> HttpResponse:
     messages.success(request, _("Asked for. Another person decides."))
     return redirect("admin:approvals_request_change", made.pk)
-
-
-def _download(content: bytes, name: str, content_type: str) -> HttpResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return HttpResponse(content, content_type=content_type, headers=headers)

@@ -303,7 +303,7 @@ def test_a_file_is_tried_put_right_and_asked_for(real: Cast) -> None:
 
     assert [error.line for error in tried.context["errors"]] == [3, 3]
     assert len(tried.context["checked"].rows) == 1
-    text = told.content.decode("utf-8-sig")
+    text = told.getvalue().decode("utf-8-sig")
     assert "NOBODY,points,'=1+1,'@x,,3," in text
     assert "No member with this number in your branches." in text
     assert list(refused.context["form"].errors) == ["__all__"]
@@ -315,7 +315,7 @@ def test_a_file_is_tried_put_right_and_asked_for(real: Cast) -> None:
 
 def test_the_template_fills_in_and_comes_back(real: Cast) -> None:
     teller = signed_in(real.lin)
-    book = load_workbook(io.BytesIO(teller.get(f"{FILES}template.xlsx").content))
+    book = load_workbook(io.BytesIO(teller.get(f"{FILES}template.xlsx").getvalue()))
     book.active["A2"] = "A-WANG"
     written = io.BytesIO()
     book.save(written)

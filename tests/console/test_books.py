@@ -70,8 +70,8 @@ def test_who_keeps_the_books_of_a_branch_reads_the_liability_of_his_members_only
     assert [(part.of, part.points) for part in one["liability"].branches] == [(booked.lujiazui, 70)]
     assert one["liability"].amount_minor == 700
     assert {client.get(page).status_code for page in [*PAGES[1:], FILE]} == {403}
-    assert "101" in client.get("/console/books/liability/?format=csv").content.decode()
-    assert "200" not in client.get("/console/books/liability/?format=csv").content.decode()
+    assert "101" in client.get("/console/books/liability/?format=csv").getvalue().decode()
+    assert "200" not in client.get("/console/books/liability/?format=csv").getvalue().decode()
 
 
 def test_the_liability_stands_as_of_its_date_by_branch_campaign_and_month(booked: House, finance: Client) -> None:
@@ -87,7 +87,7 @@ def test_the_liability_stands_as_of_its_date_by_branch_campaign_and_month(booked
     assert "April 2026" in page and "never" in page and "no earning rule" in page
     assert "¥61.00" in latest and "at the end of 3 Mar 2026" in latest
     assert file["Content-Disposition"] == 'attachment; filename="liability-2026-03-02.csv"'
-    assert file.content.startswith(b"\xef\xbb\xbfas_of,point_currency,by,of,points,amount\r\n")
+    assert file.getvalue().startswith(b"\xef\xbb\xbfas_of,point_currency,by,of,points,amount\r\n")
     assert "2026-03-02,points,month,April 2026,70,7.00\r\n" in file.content.decode()
 
 
