@@ -87,8 +87,9 @@ def test_the_liability_stands_as_of_its_date_by_branch_campaign_and_month(booked
     assert "April 2026" in page and "never" in page and "no earning rule" in page
     assert "¥61.00" in latest and "at the end of 3 Mar 2026" in latest
     assert file["Content-Disposition"] == 'attachment; filename="liability-2026-03-02.csv"'
-    assert file.getvalue().startswith(b"\xef\xbb\xbfas_of,point_currency,by,of,points,amount\r\n")
-    assert "2026-03-02,points,month,April 2026,70,7.00\r\n" in file.content.decode()
+    text = file.getvalue().decode("utf-8-sig")
+    assert text.startswith("as_of,point_currency,by,of,points,amount\r\n")
+    assert "2026-03-02,points,month,April 2026,70,7.00\r\n" in text
 
 
 def test_a_date_shows_its_totals_its_journal_and_gives_its_file(booked: House, finance: Client) -> None:
