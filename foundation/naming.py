@@ -81,6 +81,7 @@ WORDS: dict[str, str | Promise] = {
     # Jobs and the steps of a night.
     "close_day": _("night"),
     "ring": _("heartbeat"),
+    "recheck_seals": _("recheck of seals"),
     "earn": _("earning"),
     "claw_back": _("taking back"),
     "remind": _("reminding"),

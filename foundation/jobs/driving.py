@@ -44,10 +44,12 @@ def driving(*, job: Job, who: str) -> Iterator[None]:
     The lock is of the session: it ends with the process. Were it lost half-way, two drivers would only share the work.
     """
     with connection.cursor() as cursor:
+        # The name first: whoever is refused a moment later reads it.
+        cursor.execute("SELECT set_config('application_name', %s, false)", [who])
         cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [DRIVER, job.name])
         if not cursor.fetchone()[0]:
+            cursor.execute("SELECT set_config('application_name', '', false)")
             raise AlreadyRunning(job=job.name, holder=holder(job=job) or _("it has just ended"))
-        cursor.execute("SELECT set_config('application_name', %s, false)", [who])
     try:
         yield
     finally:

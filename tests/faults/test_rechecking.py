@@ -74,7 +74,7 @@ def test_an_edited_month_fails_the_run_names_the_day_and_stands_on_the_home_and_
     run = JobRun.objects.get(job="recheck_seals")
     assert (run.status, run.error) == ("failed", "seals of 2026-02-27 don't hold: entries_differ")
     assert run.counts["sealed_entries_unchanged"] == {"violations": 1, "checked": 28, "examples": ["2026-02-27"]}
-    assert "recheck_seals of 1 Mar 2026 failed in step 2026-02." in compliance.get("/console/").content.decode()
+    assert "Recheck of seals of 1 Mar 2026 failed in step 2026-02." in compliance.get("/console/").content.decode()
     metrics = Client().get("/metrics").content.decode()
     assert 'loyalty_ledger_invariant_violations{invariant="sealed_entries_unchanged"} 1.0' in metrics
 

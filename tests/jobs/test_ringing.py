@@ -20,7 +20,7 @@ from tests.outbox.errands import TOPIC, Errands, owe_errands
 def rung() -> int:
     """Ring once and return how many drivers were sent for."""
     sent = []
-    closing.ring(send=lambda: sent.append("close_due"))
+    ringing.ring(close=lambda: sent.append("close_due"), relay=lambda: None)
     return len(sent)
 
 
