@@ -8,16 +8,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg2
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test import Client
 
+from foundation.web import outages
 from membership_site.local.serving import free_port
+from points.models import Entry
 from tests.clusters import Cluster, own_cluster
 from tests.factories import MemberFactory, StaffPostingFactory
-from tests.points.cast import open_bank
+from tests.points.cast import asked, books_ok, open_bank
+from tests.races.test_posting import commit
 from tests.tellers import Counter
 from tests.workers import ROOT
 
@@ -116,3 +120,58 @@ def waiting_for_a_lock(cluster: Cluster) -> int:
         cursor = line.cursor()
         cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'")
         return cursor.fetchone()[0]
+
+
+@pytest.fixture
+def small_disk(cluster, tmp_path) -> Iterator[Path]:
+    """A disk of 6 MB on which the entries lie."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"Only root can mount the small disk that this test fills: {mounted.stderr.strip()}")
+    place = disk / "entries"
+    place.mkdir()
+    if "user" in cluster.servers.home.spawn:
+        os.chown(place, cluster.servers.home.spawn["user"], cluster.servers.home.spawn["group"])
+    says(cluster, f"CREATE TABLESPACE small LOCATION '{place}'", "ALTER TABLE points_entry SET TABLESPACE small")
+    try:
+        yield disk
+    finally:
+        says(cluster, "ALTER TABLE points_entry SET TABLESPACE pg_default", "DROP TABLESPACE small")
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def says(cluster: Cluster, *statements: str) -> None:
+    """Run statements as the cluster's superuser."""
+    port, password = cluster.servers.port, cluster.servers.secrets["postgres"]
+    line = psycopg2.connect(host="127.0.0.1", port=port, user="postgres", password=password, dbname="membership")
+    with contextlib.closing(line):
+        line.autocommit = True
+        for statement in statements:
+            line.cursor().execute(statement)
+
+
+def test_a_full_disk_refuses_what_it_can_not_hold_and_nothing_else(cluster, small_disk):
+    """C12: the batch that does not fit is not there at all, reads go on, and with room it is posted as it was asked for."""
+    wang, points = open_bank()
+    entries = Entry.objects.filter(member_id=wang.pk)
+
+    with pytest.raises(OperationalError) as error:
+        while True:
+            batch = [asked(wang, points, 1) for _ in range(1_000)]
+            commit(*batch)
+
+    assert outages.is_outage(error.value)
+    full = entries.count()
+    assert full > 0 and full % 1_000 == 0
+    assert not entries.filter(event_key=batch[0].key).exists()
+    assert books_ok()
+
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+
+    assert {answer.outcome for answer in commit(*batch)} == {"posted"}
+    assert entries.count() == full + 1_000
+    assert books_ok()
