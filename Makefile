@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and nothing else; without make: python3 -m membership_site.local COMMAND [ARGS]
 PYTHON ?= python3
-COMMANDS := demo test manage lint bench shots servers
+COMMANDS := demo test manage lint bench soak shots servers
 
 .PHONY: help locks $(COMMANDS)
 

@@ -70,8 +70,8 @@ def use(name: str) -> None:
         connections[alias].settings_dict["NAME"] = settings.DATABASES[alias]["NAME"] = name
 
 
-def make_members(count: int) -> tuple[int, int]:
-    """Make a bank with one branch, two point currencies and `count` members with purses; return the reward and growth currency."""
+def make_members(count: int, *, purses: bool = True) -> tuple[int, int]:
+    """Make a bank with one branch, two point currencies and `count` members; return the reward and growth currency."""
     from foundation.access.models import Branch
     from foundation.jobs.models import Bank, BusinessDate
     from points.models import PointCurrency
@@ -94,9 +94,10 @@ def make_members(count: int) -> tuple[int, int]:
             " SELECT 'B' || n, %s, 'active', '2020-01-01' FROM generate_series(1, %s) n",
             [branch.pk, count],
         )
-        cursor.execute(
-            "INSERT INTO points_purse (member_id, currency_id) SELECT id, %s FROM members_member", [reward.pk]
-        )
+        if purses:
+            cursor.execute(
+                "INSERT INTO points_purse (member_id, currency_id) SELECT id, %s FROM members_member", [reward.pk]
+            )
         cursor.execute("SELECT points_ensure_partitions('2026-01-01', '2029-01-01')")
         cursor.execute("VACUUM ANALYZE")
     return reward.pk, growth.pk

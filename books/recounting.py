@@ -12,7 +12,8 @@ from foundation.querying import statement
 def recount(*, as_of: datetime.date) -> dict[str, Any]:
     """Return how many control totals and places don't tie (`violations`), how many were `checked`, and up to 5 `examples`.
 
-    Looks at every date's control totals, and at the stock of the last date totalled by `as_of`, place by place. Two statements.
+    Looks at every date's control totals, and at the stock of the last date totalled by `as_of`, place by place; of an earlier date
+    than the last without the branches, since members may have changed theirs. Two statements, and two for the dates.
     """
     date = last_totalled(before=as_of + datetime.timedelta(days=1))
     if date is None:
@@ -20,7 +21,7 @@ def recount(*, as_of: datetime.date) -> dict[str, Any]:
     found = []
     with connection.cursor() as cursor:
         for sql in (statement("books", "recount_days"), with_pieces("recount_places", purses="purses_of_all")):
-            cursor.execute(sql, {"business_date": date})
+            cursor.execute(sql, {"business_date": date, "by_branch": date == last_totalled()})
             found += cursor.fetchall()
     violations, checked, examples = zip(*found, strict=True)
     return {

@@ -117,6 +117,7 @@ def close(
     through: datetime.date | None,
     way: str,
     hands: int = 1,
+    most_deaths: int | None = None,
     send_help: Callable[[int], None] | None = None,
     tell: Tell | None = None,
 ) -> list[JobRun]:
@@ -140,6 +141,7 @@ def close(
         today=today,
         who=who(way),
         hands=hands,
+        most_deaths=most_deaths,
         summon=summon if send_help else None,
         tell=tell,
     )

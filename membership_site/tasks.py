@@ -15,6 +15,9 @@ from membership_site import closing, ringing
 
 log = structlog.get_logger(__name__)
 
+# A night that kills its worker comes back to the next one. So often at one place, then a person has to look.
+MOST_DEATHS = 5
+
 
 @shared_task(name="ring", expires=60)
 def ring() -> None:
@@ -35,6 +38,7 @@ def close_due(*, through: str | None = None) -> None:
         closing.close(
             through=through and datetime.date.fromisoformat(through),
             way="a worker",
+            most_deaths=MOST_DEATHS,
             send_help=_send_help,
             tell=_log_closed,
         )
@@ -42,9 +46,9 @@ def close_due(*, through: str | None = None) -> None:
         log.info("nothing to drive", reason=f"{refusal}")
 
 
-@shared_task(name="help_with")
+@shared_task(name="help_with", acks_late=False, reject_on_worker_lost=False)
 def help_with(*, run_id: int) -> None:
-    """Lend a hand to a run."""
+    """Lend a hand to a run; a helper who dies is not replaced, since the driver does what is left."""
     closing.help_with(run_id=run_id)
 
 

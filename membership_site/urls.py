@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from foundation.web import metrics, probes
 
+# Where the database is away, 503 and when to come back.
 handler500 = "foundation.web.outages.failed"
 urlpatterns = [
     path("healthz", probes.healthz),

@@ -32,8 +32,8 @@ def environment(database: str, **more: str) -> dict[str, str]:
 class Worker:
     """A worker's process group, in a session of its own."""
 
-    def __init__(self, variables: dict[str, str], log: Path) -> None:
-        command = [sys.executable, "-m", "celery", "-A", "membership_site.celery", "worker", "-c", "2", "-l", "INFO"]
+    def __init__(self, variables: dict[str, str], log: Path, app: str) -> None:
+        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-c", "2", "-l", "INFO"]
         self.log = log.open("ab")
         self.process = subprocess.Popen(
             [*command, "--without-gossip", "--without-mingle"],
@@ -49,9 +49,9 @@ class Worker:
 
 
 @contextlib.contextmanager
-def working(variables: dict[str, str], log: Path) -> Iterator[Worker]:
+def working(variables: dict[str, str], log: Path, app: str = "membership_site.celery") -> Iterator[Worker]:
     """Keep a worker running meanwhile."""
-    worker = Worker(variables, log)
+    worker = Worker(variables, log, app)
     try:
         yield worker
     finally:

@@ -41,16 +41,19 @@ def due(*, today: datetime.date) -> tuple[datetime.date, datetime.date] | None:
 
 
 @in_transaction
-def begin(*, job: Job, business_date: datetime.date, at: datetime.datetime) -> JobRun:
-    """Flip the date to closing and make its run, both or neither; a date that is closing already gets its run back."""
+def begin(*, job: Job, business_date: datetime.date, at: datetime.datetime, most_deaths: int | None = None) -> JobRun:
+    """Flip the date to closing and make its run, both or neither; a date that is closing already gets its run back.
+
+    It comes back failed where its process has died `most_deaths` times at one place.
+    """
     fencing.hold()
-    return _flip(job, business_date, at)
+    return _flip(job, business_date, at, most_deaths)
 
 
-def _flip(job: Job, business_date: datetime.date, at: datetime.datetime) -> JobRun:
+def _flip(job: Job, business_date: datetime.date, at: datetime.datetime, most_deaths: int | None = None) -> JobRun:
     if fencing.begin_closing(business_date=business_date, at=at):
         return running.begin(job=job, business_date=business_date, at=at)
-    return running.resume(job=job, business_date=business_date)
+    return running.resume(job=job, business_date=business_date, most_deaths=most_deaths)
 
 
 @in_transaction
@@ -67,6 +70,7 @@ def close(
     today: datetime.date,
     who: str,
     hands: int = 1,
+    most_deaths: int | None = None,
     summon: Summon | None = None,
     tell: Tell | None = None,
 ) -> list[JobRun]:
@@ -82,7 +86,10 @@ def close(
         while (business_date := fencing.next_to_close()) <= through:
             if grown:
                 statistics.refresh()
-            run = transactions.commit(begin, job=job, business_date=business_date, at=(began := clock.now()))
+            began = clock.now()
+            run = transactions.commit(begin, job=job, business_date=business_date, at=began, most_deaths=most_deaths)
+            if run.status == JobRun.Status.FAILED:
+                raise running.RunFailed(run)
             if summon and (chunks := running.most_at_once(run=run)) > 1:
                 summon(run, chunks)
             drive(job=job, run=run, hands=hands, tell=functools.partial(tell, run) if tell else None)

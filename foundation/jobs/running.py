@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 from django.db import connection
-from django.db.models import Count, F
+from django.db.models import Count
 
 from foundation import transactions
 from foundation.actors import Actor
@@ -83,11 +83,25 @@ def begin(*, job: Job, business_date: datetime.date, at: datetime.datetime) -> J
 
 
 @in_transaction
-def resume(*, job: Job, business_date: datetime.date) -> JobRun:
-    """Take up the run that a business date has, as one more attempt, and return it."""
+def resume(*, job: Job, business_date: datetime.date, most_deaths: int | None = None) -> JobRun:
+    """Take up the run that a business date has, as one more attempt, and return it.
+
+    A run whose process has died `most_deaths` times with no chunk done in between comes back failed (C16: whatever kills its
+    worker kills the next one too); without a bound it is taken up all the same, and the deaths are counted anew.
+    """
     of_date = JobRun.objects.filter(job=job.name, business_date=business_date)
-    of_date.update(attempts=F("attempts") + 1, status=JobRun.Status.RUNNING, error="", step="")
-    return of_date.get()
+    run = of_date.select_for_update().get()
+    done = run.chunks.filter(done_at__isnull=False).count()
+    # Who fails says so on the row; who left it running has died.
+    died = (run.counts.get("died", 0) if run.counts.get("done") == done else 0) + (run.status == JobRun.Status.RUNNING)
+    run.attempts, run.status, run.step, run.error = run.attempts + 1, JobRun.Status.RUNNING, "", ""
+    run.counts = {"died": died, "done": done} if died and most_deaths else {}
+    if most_deaths and died >= most_deaths:
+        undone = run.chunks.filter(done_at=None).order_by("id").first()
+        run.status, run.step = JobRun.Status.FAILED, undone.step if undone else ""
+        run.error = f"given up: the process at work has died {died} times here"
+    run.save(update_fields=["attempts", "status", "step", "error", "counts"])
+    return run
 
 
 def most_at_once(*, run: JobRun) -> int:

@@ -11,9 +11,9 @@ from foundation.web.problems import CONTENT_TYPE, problem, titles
 
 RETRY_AFTER_SECONDS = 5
 API = "/api/"
-# Classes and codes of a server that is going, gone or full: 08 connection exception, 53300 too many connections,
+# Classes and codes of a server that is going, gone or full: 08 connection exception, 53 no disk, memory or connection left,
 # 57P01 to 57P03 shutting down, crashed, starting up.
-AWAY = ("08", "53300", "57P01", "57P02", "57P03")
+AWAY = ("08", "53", "57P01", "57P02", "57P03")
 
 
 def is_database_away(error: BaseException | None) -> bool:

@@ -17,6 +17,7 @@ COMMANDS = {
     "test": running.test,
     "lint": running.lint,
     "bench": running.bench,
+    "soak": running.soak,
     "shots": running.shots,
     "servers": running.servers,
 }

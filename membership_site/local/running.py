@@ -63,6 +63,12 @@ def bench(arguments: list[str]) -> int:
         return supervisor.run([PYTHON, "-m", "bench", *arguments], environment=environment)
 
 
+def soak(arguments: list[str]) -> int:
+    """Work at random on a ledger of its own and prove it, against servers that are removed after."""
+    with test_servers() as (supervisor, environment):
+        return supervisor.run([PYTHON, "-m", "bench.soak", *arguments], environment=environment)
+
+
 def shots(arguments: list[str]) -> int:
     """Photograph every page of the demo that runs now."""
     facts = Demo().announced()

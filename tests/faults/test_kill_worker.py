@@ -1,5 +1,6 @@
-"""Workers killed in the middle of a night, messages doubled: the figures are those of an undisturbed night (C01, C03)."""
+"""Workers killed in the middle of a night, messages doubled or late: the figures are those of an undisturbed night (C01, C03, C04, C16)."""
 
+import contextlib
 import datetime
 import os
 import re
@@ -7,8 +8,10 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 
+import psycopg2
 import pytest
-from django.db import connections
+from django.conf import settings
+from django.db import connection, connections
 from kombu import Connection
 
 from foundation.jobs import clock, driving
@@ -108,6 +111,74 @@ def test_a_message_delivered_five_times_closes_each_date_once(expected, variable
 
     assert banks.figures() == expected
     assert list(JobRun.objects.filter(job="close_day").values_list("attempts", flat=True)) == [1] * NIGHTS
+
+
+@contextlib.contextmanager
+def nobody_gets_past(table: str, database: str) -> Iterator[psycopg2.extensions.connection]:
+    """Let whoever reads or writes the table wait until the connection given is rolled back."""
+    owner = settings.DATABASES["owner"]
+    line = psycopg2.connect(
+        host=owner["HOST"], port=owner["PORT"], user=owner["USER"], password=owner["PASSWORD"], dbname=database
+    )
+    with contextlib.closing(line):
+        line.cursor().execute(f"LOCK TABLE {table}")
+        yield line
+
+
+def test_a_night_longer_than_its_message_lives_is_driven_once(expected, variables, committed, tmp_path):
+    """C04: after 5 seconds the broker takes the message for lost; the second copy sees who drives, and ends."""
+    log = tmp_path / "worker.log"
+    alone = variables | {"NIGHT_WORKERS": "1"}  # so that one of the two processes is free for the copy
+    with nobody_gets_past("points_sealedrange", committed) as line, working(alone, log, "tests.impatient"):
+        send(tasks.close_due, variables)
+        wait_until(lambda: "nothing to drive" in log.read_text(), "the second copy has ended")
+        assert driving.holder(job=closing.NIGHT)
+        assert BusinessDate.objects.filter(status="closed").count() == 0
+        line.rollback()
+        wait_until(all_closed, "the dates are closed")
+
+    assert banks.figures() == expected
+    assert list(JobRun.objects.filter(job="close_day").values_list("attempts", flat=True)) == [1] * NIGHTS
+
+
+def test_a_night_that_kills_every_worker_is_given_up_until_a_person_looks(expected, variables, committed, tmp_path):
+    """C16: five deaths at one place, then no ring takes it up; nothing is skipped, and the command goes on where it stood."""
+    alone, killed = variables | {"NIGHT_WORKERS": "1"}, []
+    runs = JobRun.objects.filter(job="close_day", status="failed")
+    with nobody_gets_past("points_sealedrange", committed), working(alone, tmp_path / "worker.log"):
+        send(tasks.close_due, variables)
+        while not runs.exists():
+            wait_until(lambda: waiting() or runs.exists(), "it is at the step that kills it, or given up")
+            for pid, process in waiting():
+                killed.append(process)
+                os.kill(process, signal.SIGKILL)
+                end_session(pid)
+        send(tasks.ring, variables)
+        wait_until(lambda: runs.get().attempts > tasks.MOST_DEATHS + 1, "a ring has tried again")
+
+    assert len(killed) == tasks.MOST_DEATHS
+    assert (runs.get().step, runs.get().error) == ("digest", "given up: the process at work has died 5 times here")
+    assert BusinessDate.objects.filter(status="closed").count() == 0
+
+    manage(variables, "close_day", "--due")
+
+    assert banks.figures() == expected
+
+
+def waiting() -> list[tuple[int, int]]:
+    """Return the database's process and the worker's of each driver that waits for the table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid, substring(application_name FROM 'process (\\d+)')::int FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name LIKE '%%process%%'"
+        )
+        return cursor.fetchall()
+
+
+def end_session(pid: int) -> None:
+    """End a session whose client is dead, which the database sees by itself only when it has something to say to it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
 
 
 def test_a_night_without_a_broker_has_one_pair_of_hands_and_ends(expected, variables):

@@ -11,9 +11,12 @@ from django.db import connections
 
 from foundation.jobs import driving
 from foundation.jobs.models import BusinessDate, JobRun
+from members.models import Member
 from membership_site.closing import NIGHT
 from points.models import Entry, Purse
+from points.proving import INVARIANTS, OF_ALL
 from tests import banks
+from tests.factories import BranchFactory
 
 FIRST = datetime.date(2026, 3, 2)
 SECOND = datetime.date(2026, 3, 3)
@@ -176,6 +179,18 @@ def test_prove_finds_a_planted_point_and_names_the_purse(bank):
     kept = JobRun.objects.get(job="prove")
     assert (kept.business_date, kept.status) == (FIRST, "failed")
     assert kept.counts == broken["invariants"]
+
+
+def test_prove_names_each_invariant_with_its_count_also_of_an_earlier_date(bank):
+    run("close_day", "--as-of", "2026-03-03")
+    member = Entry.objects.order_by("member_id").first().member_id
+    Member.objects.filter(pk=member).update(branch=BranchFactory())
+    run("close_day", "--as-of", "2026-03-04")
+
+    lines = run("prove", "--as-of", "2026-03-02").splitlines()
+
+    assert [line.split(":")[0] for line in lines] == [*INVARIANTS, OF_ALL, "books_tie", "seals_verify"]
+    assert {line.split(": ")[1].split(" of ")[0] for line in lines} == {"0"}
 
 
 def test_prove_refuses_a_date_that_is_not_closed(bank):

@@ -345,6 +345,25 @@ def test_past_midnight_a_lapsed_lot_is_not_spent_though_its_day_is_still_closing
     assert books_ok(as_of=MONDAY)
 
 
+def test_a_debit_of_the_next_day_leaves_alone_what_its_batch_credits_until_today():
+    """One batch answers as its credits and then its debits would, posted one after the other."""
+    wang, points = open_bank()
+    li, zhao = MemberFactory(), MemberFactory()
+
+    answers = post(
+        asked(wang, points, -10, occurred_on=TUESDAY),
+        asked(wang, points, 30, expires_on=MONDAY),
+        asked(li, points, 5),
+        asked(zhao, points, 20, expires_on=TUESDAY),
+        asked(zhao, points, -20, occurred_on=TUESDAY),
+    )
+
+    assert outcomes(answers) == ["insufficient", "posted", "posted", "posted", "posted"]
+    assert purse_of(wang, points) == {"credited": 30, "expired": 30, "entries": 2}
+    assert purse_of(zhao, points) == {"credited": 20, "debited": 20, "entries": 2}
+    assert books_ok()
+
+
 def test_a_clawback_past_midnight_leaves_lapsed_points_alone_and_owes():
     wang, points = open_bank()
     post(asked(wang, points, 30, expires_on=MONDAY), asked(wang, points, 10))

@@ -1,6 +1,7 @@
-"""A hold ends once, however many would end it at once: captured, released or lapsed, never two of these."""
+"""A hold ends once, however many would end it at once: captured, released or lapsed, never two of these; naively it is two of them."""
 
 import datetime
+import threading
 import uuid
 
 from foundation import transactions
@@ -67,3 +68,42 @@ def test_two_holds_of_eighty_at_a_hundred(committed):
     assert sorted(at_once(one, one)) == ["held", "insufficient"]
     assert (Purse.objects.get().available, Purse.objects.get().held) == (20, 80)
     assert books_ok()
+
+
+def test_two_holds_of_eighty_at_a_hundred_naively(committed):
+    wang, points = open_bank()
+    commit(asked(wang, points, 100))
+    together = threading.Barrier(2)
+
+    def one():
+        available = Purse.objects.get().available
+        together.wait(timeout=30)
+        if available < 80:
+            return "insufficient"
+        Purse.objects.using("owner").filter(pk=(wang.pk, points.pk)).update(
+            available=available - 80, held=available - (available - 80)
+        )
+        return "held"
+
+    assert at_once(one, one) == ["held", "held"]
+    assert (Purse.objects.get().available, Purse.objects.get().held) == (20, 80)
+
+
+def test_capture_and_release_of_one_hold_naively(committed):
+    """Both see that it is held, and both say that they ended it."""
+    wang, points = open_bank()
+    commit(asked(wang, points, 100))
+    aside = Aside(
+        member_id=wang.pk, currency_id=points.pk, key=uuid.uuid4(), points=40, lapses_at=LATER, cause="redemption/p/3"
+    )
+    transactions.commit(holding.hold, batch=[aside], actor=CLERK)
+    together = threading.Barrier(2)
+
+    def end(state):
+        is_held = Hold.objects.filter(key=aside.key, state="held").exists()
+        together.wait(timeout=30)
+        if is_held:
+            Hold.objects.using("owner").filter(key=aside.key).update(state=state, ended_on=MONDAY, entry_number=2)
+        return state if is_held else "too late"
+
+    assert at_once(lambda: end("captured"), lambda: end("released")) == ["captured", "released"]

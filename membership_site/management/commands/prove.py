@@ -25,7 +25,7 @@ class Command(BaseCommand):
             "--as-of",
             type=datetime.date.fromisoformat,
             metavar="DATE",
-            help="a closed business date; else the last one",
+            help="a closed business date, else the last one: what lapsed, books and seals are proved as of it, purses as they stand now",
         )
         parser.add_argument("--json", action="store_true", help="answer with one JSON object")
 
