@@ -5,6 +5,7 @@ measure needs. Run without servers it starts them first.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -18,18 +19,24 @@ NIGHTS = 30
 MONTHLY = 2.1  # some 20 activities a member in 14 months
 SNAPSHOT_DAYS = 60
 
+# Ids are given, not drawn: the facts are made from them, and two workers would draw them in another order each time.
+
 MEMBERS = """
-INSERT INTO members_member (number, branch_id, status, joined_on)
-SELECT (88000000 + n)::text, (SELECT array_agg(b.id ORDER BY b.id) FROM access_branch b
+INSERT INTO members_member (id, number, branch_id, status, joined_on)
+SELECT n, (88000000 + n)::text, (SELECT array_agg(b.id ORDER BY b.id) FROM access_branch b
                                WHERE NOT EXISTS (SELECT FROM access_branch c WHERE c.parent_id = b.id)
                              )[1 + n %% (SELECT count(*) FROM access_branch b
                                           WHERE NOT EXISTS (SELECT FROM access_branch c WHERE c.parent_id = b.id))],
        'active', %(today)s::date - 20 - (hashint8extended(n, %(seed)s) & 4095)::int
   FROM generate_series(%(first)s::bigint, %(last)s) n
 """
+IDENTITIES = """
+SELECT setval(pg_get_serial_sequence('members_member', 'id'), (SELECT max(id) FROM members_member)),
+       setval(pg_get_serial_sequence('members_account', 'id'), (SELECT max(id) FROM members_account))
+"""
 ACCOUNTS = """
-INSERT INTO members_account (member_id, number, account_class, opened_on)
-SELECT m.id, '62' || m.id || c.place, c.account_class, m.joined_on
+INSERT INTO members_account (id, member_id, number, account_class, opened_on)
+SELECT m.id * 3 + c.place - 3, m.id, '62' || m.id || c.place, c.account_class, m.joined_on
   FROM members_member m
  CROSS JOIN unnest(ARRAY[1, 2, 3], ARRAY['deposit', 'wealth', 'card'], ARRAY[100, 35, 60]) c(place, account_class, percent)
  WHERE m.id BETWEEN %(first)s AND %(last)s AND (hashint8extended(m.id * 10 + place, %(seed)s) & 1048575) %% 100 < percent
@@ -96,6 +103,9 @@ def make(*, members: int, nights: int, seed: int) -> dict[str, object]:
             for done in pool.map(_work, [(steps, bounds, *span) for span in ranges]):
                 for name, count in done.items():
                     counts[name] = counts.get(name, 0) + count
+        if steps == ("accounts",):
+            with contextlib.closing(databases.as_owner(DATABASE)) as owner:
+                owner.cursor().execute(IDENTITIES)
         statistics.refresh()
         print(f"· {', '.join(steps)}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     return {"database": DATABASE, "seed": seed, "rows": counts, "seconds": round(time.monotonic() - started, 1)}
