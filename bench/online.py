@@ -19,17 +19,16 @@ from points import ledger
 from points.models import Kind
 
 CLIENTS = (1, 4, 8)
-MEMBERS = 100_000  # as many as pgbench has accounts at scale 1
-REDEEMERS = 1_000  # each with as many points as a long measure may spend
+REDEEMERS = 1_000  # at most, each with as many points as a long measure may spend
 EXPIRES_ON = datetime.date(2027, 3, 31)
 BENCH = Actor.job("bench")
 
 
-def measure(*, rounds: int, lasting: float, seed: int) -> dict[str, Any]:
+def measure(*, members: int, rounds: int, lasting: float, seed: int) -> dict[str, Any]:
     """Return, by number of clients, posts a second beside pgbench's transactions and the peer's transfers, and the ratios.
 
-    pgbench speaks the simple protocol unless told otherwise, as psycopg2 does; its prepared mode is printed beside. Redemptions are
-    measured with four clients; requests a second over HTTP stand by themselves.
+    pgbench has 100,000 accounts, which `members` should match; it speaks the simple protocol unless told otherwise, as psycopg2
+    does; its prepared mode is printed beside. Redemptions are measured with four clients; requests a second over HTTP stand by themselves.
     """
     answer: dict[str, Any] = {}
     with (
@@ -39,12 +38,12 @@ def measure(*, rounds: int, lasting: float, seed: int) -> dict[str, Any]:
     ):
         databases.pgbench(plain, "-i", "-q", "-s", "1")
         _peer(peer, "init")
-        reward, _ = databases.make_members(MEMBERS)
+        reward, _ = databases.make_members(members)
 
         def posts(client: int, until: float) -> int:
             dice, done = random.Random(seed * 100 + client), 0
             while time.monotonic() < until:
-                commit(ledger.post, batch=[_earn(dice.randint(1, MEMBERS), reward)], actor=BENCH)
+                commit(ledger.post, batch=[_earn(dice.randint(1, members), reward)], actor=BENCH)
                 done += 1
             return done
 
@@ -63,21 +62,23 @@ def measure(*, rounds: int, lasting: float, seed: int) -> dict[str, Any]:
                 for name in figures
                 if name != "post"
             }
-        answer["redeem"] = _redeeming(plain, reward, rounds=rounds, lasting=lasting, seed=seed)
-        answer["http"] = _over_http(lasting, seed)
+        answer["redeem"] = _redeeming(
+            plain, reward, redeemers=min(members, REDEEMERS), rounds=rounds, lasting=lasting, seed=seed
+        )
+        answer["http"] = _over_http(members, lasting, seed)
     return answer
 
 
-def _redeeming(plain: str, reward: int, *, rounds: int, lasting: float, seed: int) -> dict[str, Any]:
+def _redeeming(plain: str, reward: int, *, redeemers: int, rounds: int, lasting: float, seed: int) -> dict[str, Any]:
     """Return redemptions a second of a point each, by four clients, beside pgbench."""
     commit(
-        ledger.post, batch=[_earn(member, reward, points=1_000_000) for member in range(1, REDEEMERS + 1)], actor=BENCH
+        ledger.post, batch=[_earn(member, reward, points=1_000_000) for member in range(1, redeemers + 1)], actor=BENCH
     )
 
     def redeem(client: int, until: float) -> int:
         dice, done = random.Random(seed * 100 + client), 0
         while time.monotonic() < until:
-            spent = _earn(dice.randint(1, REDEEMERS), reward, kind=Kind.REDEEM, points=-1, expires_on=None)
+            spent = _earn(dice.randint(1, redeemers), reward, kind=Kind.REDEEM, points=-1, expires_on=None)
             [answer] = commit(ledger.post, batch=[spent], actor=BENCH)
             done += answer.outcome == "posted"
         return done
@@ -123,7 +124,7 @@ def _earn(member_id: int, currency_id: int, **more: Any) -> ledger.Posting:
     return ledger.Posting(member_id=member_id, currency_id=currency_id, key=uuid.uuid4(), **earned | more)
 
 
-def _over_http(lasting: float, seed: int) -> dict[str, float]:
+def _over_http(members: int, lasting: float, seed: int) -> dict[str, float]:
     """Return requests a second of POST /activities:batch with one activity each, through gunicorn, by number of clients."""
     from campaigns.models import EarningRule, EarningRuleVersion
     from foundation.access.models import SystemClient
@@ -172,7 +173,7 @@ def _over_http(lasting: float, seed: int) -> dict[str, float]:
             dice, done = random.Random(seed * 1000 + client), 0
             connection = http.client.HTTPConnection("127.0.0.1", port)
             while time.monotonic() < until:
-                _report(connection, token, f"B{dice.randint(1, MEMBERS)}")
+                _report(connection, token, f"B{dice.randint(1, members)}")
                 done += 1
             return done
 

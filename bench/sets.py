@@ -12,8 +12,6 @@ from foundation.actors import Actor
 from foundation.jobs.models import BusinessDate
 from points import lapsing, ledger
 
-ITEMS = 100_000
-MEMBERS = 200_000
 BENCH = Actor.job("bench")
 
 STAGE = """
@@ -60,32 +58,34 @@ SELECT member_id, currency_id, entry, 4, -remaining, available - upto, gen_rando
 """
 
 
-def measure(*, rounds: int) -> dict[str, Any]:
+def measure(*, items: int, rounds: int) -> dict[str, Any]:
     """Return rows a second of bulk posting and of expiry, ours and raw, and the ratio of the medians."""
     with databases.fresh("bench_sets"):
-        reward, _ = databases.make_members(MEMBERS)
+        reward, _ = databases.make_members(2 * items)
         # A bank that runs has statistics of its ledger; an empty one's plans would be measured for the first batch only.
-        _bulk(reward, raw=False)
+        _bulk(reward, items, raw=False)
         with contextlib.closing(databases.as_owner("bench_sets")) as owner:
             owner.cursor().execute("VACUUM ANALYZE")
         bulk = measuring.interleave(
-            {"post_staged": lambda: _bulk(reward, raw=False), "raw": lambda: _bulk(reward, raw=True)}, rounds=rounds
+            {"post_staged": lambda: _bulk(reward, items, raw=False), "raw": lambda: _bulk(reward, items, raw=True)},
+            rounds=rounds,
         )
-        ready = _lots_for_expiry(reward, rounds)
+        ready = _lots_for_expiry(reward, items, rounds)
         expiry = measuring.interleave(
-            {"lapse": lambda: _expire(ready, raw=False), "raw": lambda: _expire(ready, raw=True)}, rounds=rounds
+            {"lapse": lambda: _expire(ready, items, raw=False), "raw": lambda: _expire(ready, items, raw=True)},
+            rounds=rounds,
         )
     return {
-        "bulk": bulk | {"items": ITEMS, "ratio": round(bulk["post_staged"]["median"] / bulk["raw"]["median"], 2)},
-        "expiry": expiry | {"lots": ITEMS, "ratio": round(expiry["lapse"]["median"] / expiry["raw"]["median"], 2)},
+        "bulk": bulk | {"items": items, "ratio": round(bulk["post_staged"]["median"] / bulk["raw"]["median"], 2)},
+        "expiry": expiry | {"lots": items, "ratio": round(expiry["lapse"]["median"] / expiry["raw"]["median"], 2)},
     }
 
 
-def _bulk(currency_id: int, *, raw: bool, expires_on: datetime.date = datetime.date(2027, 3, 31)) -> float:
+def _bulk(currency_id: int, items: int, *, raw: bool, expires_on: datetime.date = datetime.date(2027, 3, 31)) -> float:
     """Post a staged batch one way or the other; return postings a second, commit included, staging not."""
     bounds = {
-        "members": MEMBERS,
-        "items": ITEMS,
+        "members": 2 * items,
+        "items": items,
         "currency": currency_id,
         "day": databases.FIRST_BUSINESS_DATE,
         "expires_on": expires_on,
@@ -100,40 +100,40 @@ def _bulk(currency_id: int, *, raw: bool, expires_on: datetime.date = datetime.d
             )
             cursor.execute(STAGE, bounds)
             cursor.execute("ANALYZE posting")
-            return ITEMS / measuring.seconds(lambda: cursor.execute(RAW_BULK))
+            return items / measuring.seconds(lambda: cursor.execute(RAW_BULK))
     with transaction.atomic():
         ledger.stage()
         with connection.cursor() as cursor:
             cursor.execute(STAGE, bounds)
         started = time.perf_counter()
         ledger.post_staged(actor=BENCH)
-    return ITEMS / (time.perf_counter() - started)
+    return items / (time.perf_counter() - started)
 
 
-def _lots_for_expiry(currency_id: int, rounds: int) -> dict[bool, list[datetime.date]]:
+def _lots_for_expiry(currency_id: int, items: int, rounds: int) -> dict[bool, list[datetime.date]]:
     """Make as many months of due lots as there are rounds, for ours and for raw; return their last days."""
     days = [datetime.date(2027, month, 28) for month in range(4, 4 + 2 * rounds)]
     for day in days:
-        _bulk(currency_id, raw=False, expires_on=day)
+        _bulk(currency_id, items, raw=False, expires_on=day)
     with contextlib.closing(databases.as_owner("bench_sets")) as owner:
         owner.cursor().execute("VACUUM ANALYZE")
     return {False: days[0::2], True: days[1::2]}
 
 
-def _expire(ready: dict[bool, list[datetime.date]], *, raw: bool) -> float:
+def _expire(ready: dict[bool, list[datetime.date]], items: int, *, raw: bool) -> float:
     """Expire one day's lots one way or the other; return lots a second, commit included."""
     as_of = ready[raw].pop(0)
     if raw:
         with contextlib.closing(databases.as_owner("bench_sets")) as owner:
-            bounds = {"as_of": as_of, "first": 1, "last": MEMBERS}
-            return ITEMS / measuring.seconds(lambda: owner.cursor().execute(RAW_EXPIRY, bounds))
+            bounds = {"as_of": as_of, "first": 1, "last": 2 * items}
+            return items / measuring.seconds(lambda: owner.cursor().execute(RAW_EXPIRY, bounds))
     _closing(as_of)
 
     def lapse() -> None:
         with transaction.atomic():
-            lapsing.lapse(as_of=as_of, first_member=1, last_member=MEMBERS, actor=BENCH)
+            lapsing.lapse(as_of=as_of, first_member=1, last_member=2 * items, actor=BENCH)
 
-    return ITEMS / measuring.seconds(lapse)
+    return items / measuring.seconds(lapse)
 
 
 def _closing(as_of: datetime.date) -> None:

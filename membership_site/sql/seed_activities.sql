@@ -18,14 +18,14 @@ SELECT member_id, %(source)s, 'G' || member_id || '-' || n, account_id,
        '', '', '{}', false
   FROM (
     SELECT m.id AS member_id, n, dice, account_id,
-           greatest(%(start)s, m.joined_on) + (span * ((dice >> 20 & 65535) / 65536.0))::int AS day,
+           greatest(%(start)s, m.joined_on) + ((span * (dice >> 20 & 65535) + 32768) >> 16)::int AS day,
            CASE WHEN lot < 66 THEN 'card_spend' WHEN lot < 76 THEN 'bill_payment' WHEN lot < 90 THEN 'log_in'
                 WHEN lot < 93 THEN 'wealth_purchase' WHEN lot < 99 THEN 'salary' ELSE 'event' END AS kind,
-           CASE WHEN lot < 66 THEN (1500 + 90000 * power((dice >> 36 & 4095) / 4096.0, 4))::bigint
+           CASE WHEN lot < 66 THEN (1500 + 90000 * power((dice >> 36 & 4095) / 4096::float8, 4))::bigint
                 WHEN lot < 76 THEN (5000 + 40000 * ((dice >> 36 & 4095) / 4096.0))::bigint
                 WHEN lot < 90 THEN NULL
-                WHEN lot < 93 THEN (1000000 + 9000000 * power((dice >> 36 & 4095) / 4096.0, 3))::bigint
-                WHEN lot < 99 THEN (600000 + 3000000 * power((dice >> 36 & 4095) / 4096.0, 2))::bigint END AS amount
+                WHEN lot < 93 THEN (1000000 + 9000000 * power((dice >> 36 & 4095) / 4096::float8, 3))::bigint
+                WHEN lot < 99 THEN (600000 + 3000000 * power((dice >> 36 & 4095) / 4096::float8, 2))::bigint END AS amount
       FROM (
         SELECT id, joined_on, account_id, %(until)s::date - greatest(%(start)s::date, joined_on) AS span,
                least(12, 0.35 / power(1 - (hashint8extended(id, %(seed)s) & 65535) / 65536.0, 0.62)) AS pulse

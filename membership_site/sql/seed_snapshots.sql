@@ -10,7 +10,8 @@ SELECT member_id, id, day, 1, amount, greatest(day, %(first_booking)s), %(source
                CASE account_class WHEN 'wealth' THEN 4 ELSE 1 END
                * least(400000000, 250000 / power(1 - (hashint8extended(member_id, %(seed)s + 1) & 65535) / 65536.0, 1.1)) AS wealth
           FROM members_account
-         WHERE member_id BETWEEN %(first)s AND %(last)s AND account_class IN ('deposit', 'wealth') AND opened_on <= %(until)s) a
+         WHERE member_id BETWEEN %(first)s AND %(last)s AND account_class IN ('deposit', 'wealth') AND opened_on <= %(until)s
+         OFFSET 0) a  -- else an account's wealth would be worked out again for each of its days
      CROSS JOIN LATERAL generate_series(0, ((%(until)s::date - first_day) / %(snapshot_days)s::numeric)::int) n
      CROSS JOIN LATERAL (SELECT hashint8extended(a.id * 1000 + n, %(seed)s + 2) & 9007199254740991 AS dice) d
      CROSS JOIN LATERAL (SELECT first_day + CASE WHEN n = 0 THEN 0
