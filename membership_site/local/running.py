@@ -21,6 +21,8 @@ MANAGE = [PYTHON, "manage.py"]
 MIGRATE = ["migrate", "--database", "owner", "-v0"]
 CELERY = [PYTHON, "-m", "celery", "-A", "membership_site.celery"]
 READY_WITHIN = 60.0  # seconds
+# So many test processes are what the test servers' connections are enough for.
+MOST_AT_ONCE = 4
 # Small enough for the two workers to share each step of a night of the demo's 5,000 members.
 SHARED_NIGHTS = {"NIGHT_CHUNK_MEMBERS": os.environ.get("NIGHT_CHUNK_MEMBERS", "2500")}
 
@@ -78,9 +80,10 @@ def shots(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Run the tests against servers of their own."""
+    """Run the tests against servers of their own; all of them, when none are named, on every core."""
+    every = ["-n", str(min(os.cpu_count() or 1, MOST_AT_ONCE))]
     with test_servers() as (supervisor, environment):
-        return supervisor.run([PYTHON, "-m", "pytest", *arguments], environment=environment)
+        return supervisor.run([PYTHON, "-m", "pytest", *(arguments or every)], environment=environment)
 
 
 GATES = {
