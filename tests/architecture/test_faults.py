@@ -22,4 +22,4 @@ def test_each_line_of_the_catalogue_stands_once_and_in_order():
 def test_the_test_of_a_fault_is_there(line, file, test):
     tree = ast.parse((settings.BASE_DIR / file).read_text(encoding="utf-8"))
 
-    assert test in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert test in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}

@@ -156,7 +156,7 @@ class Ledger(RuleBasedStateMachine):
                 lot[3] += part
         self.number += bool(returned)
         owed = self.owed
-        for lot, part in sorted(returned, key=lambda each: each[0][1]):
+        for lot, part in sorted(returned, key=lambda each: each[0][:2]):
             last_day = lot[0] if lot[0] >= self.today else max(lot[0], self.today + datetime.timedelta(days=30))
             self.number += 1
             paid = min(part, owed)

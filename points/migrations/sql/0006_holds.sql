@@ -211,12 +211,14 @@ BEGIN
                         array_agg(md5('give back/' || p.hold_key || '/' || p.lot_number)::uuid), array_agg(6::smallint), array_agg(p.points),
                         array_agg(p_on), array_agg(CASE WHEN p.lot_expires_on >= p_on THEN p.lot_expires_on
                                                         ELSE greatest(p.lot_expires_on, p_on + 30) END),
-                        array_agg(NULL::date), array_agg(h.cause || '/lot/' || p.lot_number), array_agg(NULL::integer),
+                        array_agg(NULL::date), array_agg(p.cause || '/lot/' || p.lot_number), array_agg(NULL::integer),
                         array_agg(NULL::jsonb), NULL, NULL)
-       FROM unnest(fresh, good_from) f(s, g)
-       JOIN points_hold h ON h.member_id = p_member[s] AND h.currency_id = p_currency[s] AND h.key = p_key[s]
-       JOIN points_holdpart p ON p.member_id = h.member_id AND p.currency_id = h.currency_id AND p.hold_key = h.key
-      WHERE p.lot_expires_on < f.g HAVING count(*) > 0;
+       FROM (SELECT p.*, h.cause
+               FROM unnest(fresh, good_from) f(s, g)
+               JOIN points_hold h ON h.member_id = p_member[s] AND h.currency_id = p_currency[s] AND h.key = p_key[s]
+               JOIN points_holdpart p ON p.member_id = h.member_id AND p.currency_id = h.currency_id AND p.hold_key = h.key
+              WHERE p.lot_expires_on < f.g
+              ORDER BY f.s, p.lot_expires_on, p.lot_number) p HAVING count(*) > 0;
     UPDATE points_hold h SET state = p_state, ended_on = open_on FROM unnest(fresh) s
      WHERE h.member_id = p_member[s] AND h.currency_id = p_currency[s] AND h.key = p_key[s];
   END IF;
