@@ -176,8 +176,10 @@ class Process:
                     cause=f"soak/{key}",
                 )
             )
-        answers = commit(holding.hold, batch=batch, actor=SOAK)
-        again = commit(holding.hold, batch=batch, actor=SOAK) if self.dice.random() < RETRIES else None
+        answers = commit(holding.hold, batch=batch, today=self.today, actor=SOAK)
+        again = (
+            commit(holding.hold, batch=batch, today=self.today, actor=SOAK) if self.dice.random() < RETRIES else None
+        )
         self.done += len(batch) * (2 if again else 1)
         for place, aside in enumerate(batch):
             purse = self.purses[aside.member_id]
@@ -275,7 +277,7 @@ class Process:
         self.done += 1
         what = self.dice.random()
         if what < 0.5:
-            [answer] = commit(holding.hold, batch=[aside], actor=SOAK)
+            [answer] = commit(holding.hold, batch=[aside], today=self.today, actor=SOAK)
             allowed, effects, effect = {"duplicate", "insufficient"}, self.effects.held, "held"
         elif what < 0.75:
             [answer] = commit(holding.capture, holds=wanted, occurred_on=self.today, at=CAPTURED_AT, actor=SOAK)

@@ -15,11 +15,9 @@ KINDS = (
     (Kind.BONUS, 1, 6),
     (Kind.RESTORE, 1, 4),
     (Kind.ADJUST, 1, 3),
-    (Kind.TRANSFER, 1, 3),
     (Kind.REDEEM, -1, 27),
     (Kind.CLAWBACK, -1, 12),
     (Kind.ADJUST, -1, 4),
-    (Kind.TRANSFER, -1, 4),
 )
 LASTS = (-3, 0, 0, 1, 2, 3, 5, 8, 13, 21, 40, 90, 400, None)  # days a credit is usable for
 WAITS = (None, None, None, None, 0, 1, 2, 5)  # days until it is

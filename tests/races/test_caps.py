@@ -13,7 +13,7 @@ from points import ledger
 from points.models import Entry, Kind, Purse
 from tests.factories import FIRST_BUSINESS_DATE, BankFactory, EarningRuleVersionFactory, MemberFactory, SourceFactory
 from tests.races.test_night import at_once
-from tests.races.test_taking import posting
+from tests.races.test_taking import posting, with_a_purse
 
 ACTOR = Actor.job("core-banking")
 REPORT = ActivityReport(
@@ -102,6 +102,7 @@ def test_two_first_activities_at_once_earn_one_bonus(committed):
 def test_naive_twin_sums_what_was_given_first_and_gives_too_much(committed):
     open_bank()
     MemberFactory(number="88")
+    with_a_purse()
     both_summed = threading.Barrier(2)
 
     def sum_then_give() -> None:

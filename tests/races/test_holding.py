@@ -96,7 +96,7 @@ def test_capture_and_release_of_one_hold_naively(committed):
     aside = Aside(
         member_id=wang.pk, currency_id=points.pk, key=uuid.uuid4(), points=40, lapses_at=LATER, cause="redemption/p/3"
     )
-    transactions.commit(holding.hold, batch=[aside], actor=CLERK)
+    transactions.commit(holding.hold, batch=[aside], today=MONDAY, actor=CLERK)
     together = threading.Barrier(2)
 
     def end(state):

@@ -1,4 +1,4 @@
-"""Who else is at a purse: opposite transfers, a membership that closes, staff, member and reversals; each beside its naive twin."""
+"""Who else is at a purse: a membership that closes, staff, member and reversals; each beside its naive twin."""
 
 import random
 import threading
@@ -6,7 +6,7 @@ import time
 import uuid
 from collections import Counter
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import F
 
 from foundation.transactions import commit as committing
@@ -15,50 +15,12 @@ from points import holding
 from points.holding import Aside
 from points.models import Entry, Kind, Purse
 from tests.factories import MemberFactory
-from tests.points.cast import CLERK, MONDAY, asked, books_ok, open_bank, outcomes
+from tests.points.cast import CLERK, MONDAY, asked, books_ok, open_bank
 from tests.races.test_holding import LATER, NOON
 from tests.races.test_night import at_once
-from tests.races.test_posting import commit, crowd_of, in_rounds
+from tests.races.test_posting import commit, in_rounds
 
 SECONDS = 3.0
-
-
-def test_transfers_there_and_back_at_once(committed):
-    """A04: debit and credit in one batch, whichever stands first in it, never wait for each other; nothing is lost on the way."""
-    _wang, points = open_bank()
-    wang, li = crowd_of(2, points)
-
-    def transfer(giver, taker):
-        batch = [
-            asked(giver, points, -1, kind=Kind.TRANSFER),
-            asked(taker, points, 1, kind=Kind.TRANSFER),
-        ]
-        return outcomes(commit(*batch))
-
-    rounds = in_rounds(40, *[lambda _number: transfer(wang, li), lambda _number: transfer(li, wang)] * 3)
-
-    assert {tuple(answer) for answers in rounds for answer in answers} == {("posted", "posted")}
-    assert list(Purse.objects.values_list("available", "debited").distinct()) == [(100, 120)]
-    assert books_ok()
-
-
-def test_transfers_there_and_back_at_once_naively(committed):
-    """Who takes first from the one and then gives to the other waits for who does it the other way round: one is cut off."""
-    _wang, points = open_bank()
-    wang, li = crowd_of(2, points)
-    together = threading.Barrier(2)
-
-    def transfer(giver, taker):
-        with transaction.atomic(using="owner"):
-            purses = Purse.objects.using("owner")
-            purses.filter(pk=(giver.pk, points.pk)).update(available=F("available") - 1, debited=F("debited") + 1)
-            together.wait(timeout=30)
-            purses.filter(pk=(taker.pk, points.pk)).update(available=F("available") + 1, credited=F("credited") + 1)
-        return "done"
-
-    ended = at_once(lambda: transfer(wang, li), lambda: transfer(li, wang))
-
-    assert sorted(isinstance(each, OperationalError) for each in ended) == [False, True]
 
 
 def close_membership(member):
@@ -165,7 +127,7 @@ def test_staff_member_partner_and_reversals_on_one_purse(committed):
             lapses_at=LATER,
             cause=f"p/{key}",
         )
-        committing(holding.hold, batch=[aside], actor=CLERK)
+        committing(holding.hold, batch=[aside], today=MONDAY, actor=CLERK)
         holds = [(wang.pk, points.pk, key)]
         if chance.random() < 0.5:
             committing(holding.release, holds=holds, today=MONDAY, actor=CLERK)

@@ -61,6 +61,7 @@ def test_two_batches_of_the_same_activities_in_opposite_order_both_end(committed
 
 def test_naive_twin_looks_first_and_earns_twice(committed):
     bank_with_a_rule()
+    with_a_purse()
     both_looked = threading.Barrier(2)
 
     def look_then_earn() -> None:
@@ -72,6 +73,12 @@ def test_naive_twin_looks_first_and_earns_twice(committed):
     at_once(*[lambda: transactions.commit(look_then_earn)] * 2)
 
     assert Purse.objects.get().available == 200
+
+
+def with_a_purse() -> None:
+    """Open the member's purse: two who would open it at once are told to post again, and the twins' barrier waits for nobody twice."""
+    spent = dataclasses.replace(posting(), kind=Kind.REDEEM, points=-1)
+    transactions.commit(ledger.post, batch=[spent], actor=ACTOR)
 
 
 def posting() -> ledger.Posting:
