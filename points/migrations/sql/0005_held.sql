@@ -1,5 +1,5 @@
--- One door to the ledger, anew: a purse and a lot may have points held (0006), a clawback takes its own lot first, and a plain credit is
--- posted by three short statements (measured in `make bench`: some twice as many a second). Replaces what 0003 made under the same names.
+-- One door to the ledger, anew: a purse and a lot may have points held (0006), a clawback takes its own lot first, and one plain
+-- posting takes a few short statements (docs/adr/0001). Replaces what 0003 made under the same names.
 
 ALTER TABLE points_lot ADD COLUMN held bigint NOT NULL DEFAULT 0;
 ALTER TABLE points_lot ADD CONSTRAINT lot_held_not_negative CHECK (held >= 0);
