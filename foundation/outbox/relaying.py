@@ -73,10 +73,11 @@ def claim(*, topic: str, again: bool, size: int) -> list[UUID] | None:
 def handle(*, topic: str, ids: Sequence[UUID], at: datetime.datetime, actor: Actor) -> int:
     """Let the topic's handler do these obligations and mark them done, both or neither; return how many there were.
 
-    What is done already, or in other hands, is left out.
+    What is done already is left out. It waits for rows in other hands: a claim that comes a moment late locks them for that
+    moment, before it sees that they are taken, and leaving them out then would leave them undone until their pause is over.
     """
     open_ones = Obligation.objects.waiting().filter(pk__in=ids).order_by("member_id", "key")
-    owed = list(open_ones.select_for_update(skip_locked=True))
+    owed = list(open_ones.select_for_update())
     if owed:
         subscribed()[topic](owed, at=at, actor=actor)
         Obligation.objects.filter(pk__in=[one.pk for one in owed]).update(done_at=CLOCK, last_error="")

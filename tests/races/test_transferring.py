@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+import time
 import uuid
 
 from django.db import OperationalError, transaction
@@ -107,6 +108,28 @@ def test_many_relays_credit_each_transfer_once(committed):
     assert set(Purse.objects.filter(member_id__in=[taker.pk for taker in takers]).values_list("available")) == {(15,)}
     assert in_flight() == (0, 0)
     assert books_ok()
+
+
+def test_a_claim_that_comes_late_delays_nothing(committed):
+    """What was claimed is done although another claim's lock stands on it for a moment."""
+    wang, li, points = two_with(100)
+    give(wang, li, points, 10)
+    [topic] = Obligation.objects.values_list("topic", flat=True)
+    ids = transactions.commit(relaying.claim, topic=topic, again=False, size=200)
+    locked = threading.Event()
+
+    def come_late():
+        with transaction.atomic():
+            list(Obligation.objects.filter(pk__in=ids).select_for_update())
+            locked.set()
+            time.sleep(0.5)
+
+    def do():
+        locked.wait(timeout=30)
+        return transactions.commit(relaying.handle, topic=topic, ids=ids, at=clock.now(), actor=CLERK)
+
+    assert at_once(come_late, do) == [None, 1]
+    assert in_flight() == (0, 0)
 
 
 def test_many_relays_naively(committed):
