@@ -29,14 +29,23 @@ def read_rule_book(
     table = parent.table("rule_book")
     if table is None:
         return None
+    downgrade = table.choice("downgrade", RuleBook.Downgrade.values, default=RuleBook.Downgrade.IMMEDIATE)
+    graceful = downgrade == RuleBook.Downgrade.GRACE
+    grace_length, grace_unit = _read_length(table, "grace", allowed=graceful) or (90, RuleBook.GraceUnit.DAYS)
     book = RuleBook(
         programme=programme,
         number=1,
         in_force_from=table.day("in_force_from"),
+        calendar=table.choice("calendar", RuleBook.Calendar.values, default=RuleBook.Calendar.NIGHTLY),
+        upgrades_nightly=table.choice("upgrades", ["at_review", "nightly"], default="at_review") == "nightly",
         validity_months=table.whole("validity_months", least=1, most=1200, default=None),
-        downgrade=table.choice("downgrade", RuleBook.Downgrade.values, default=RuleBook.Downgrade.IMMEDIATE),
+        downgrade=downgrade,
+        one_step=table.choice("down", ["one_step", "to_target"], default="one_step" if graceful else "to_target")
+        == "one_step",
+        grace_unit=grace_unit,
+        grace_length=grace_length,
     )
-    terms = _read_terms(table.keyed("multipliers"), book, tiers)
+    terms = _read_terms(table, book, tiers)
     complaints = len(table.complaints)
     conditions = [_read_condition(one, book, tiers, currencies) for one in table.tables("conditions")]
     if len(table.complaints) == complaints:
@@ -45,14 +54,42 @@ def read_rule_book(
     return RuleBookPlan(rule_book=book, terms=terms, conditions=conditions)
 
 
-def _read_terms(table: Table, book: RuleBook, tiers: list[Tier]) -> list[TierTerms]:
+def _read_length(table: Table, key: str, *, allowed: bool) -> tuple[int, str] | None:
+    """Return a length such as "90 days" or "3 months" as its number and its unit; None where it is absent or wrong."""
+    raw = table.text(key, longest=20, default=None)
+    if raw is None:
+        return None
+    match = re.fullmatch(r"(0|[1-9]\d{0,3}) (months|days)", raw)
+    if not allowed:
+        table.complain(key, "stands only beside downgrade = grace")
+    elif match is None:
+        table.complain(key, "is wrong: such as 90 days or 3 months")
+    return (int(match[1]), match[2]) if match else None
+
+
+def _read_terms(parent: Table, book: RuleBook, tiers: list[Tier]) -> list[TierTerms]:
+    """Read the tables multipliers, validity_by_tier and grace_by_tier, the last in the unit of the rule book's grace."""
+    multipliers, validities, graces = (
+        parent.keyed(key) for key in ("multipliers", "validity_by_tier", "grace_by_tier")
+    )
     terms = []
     for tier in tiers:
-        multiplier = table.exact(tier.code, places=3, most=999, default=1) if tier.code else None
+        multiplier = multipliers.exact(tier.code, places=3, most=999, default=1) if tier.code else None
         if multiplier == 0:
-            table.complain(tier.code, "is wrong: a multiplier is more than 0")
-        terms.append(TierTerms(rule_book=book, tier=tier, multiplier=multiplier))
-    table.finish()
+            multipliers.complain(tier.code, "is wrong: a multiplier is more than 0")
+        above = tier.code and tier.rank > 0
+        validity = validities.whole(tier.code, least=1, most=1200, default=None) if above else None
+        grace = _read_length(graces, tier.code, allowed=book.downgrade == RuleBook.Downgrade.GRACE) if above else None
+        if grace and grace[1] != book.grace_unit:
+            graces.complain(tier.code, f"is wrong: the rule book's grace is in {book.grace_unit}")
+        terms.append(
+            TierTerms(
+                rule_book=book, tier=tier, multiplier=multiplier, validity_months=validity,
+                grace_length=grace[0] if grace else None,
+            )
+        )  # fmt: skip
+    for table in (multipliers, validities, graces):
+        table.finish()
     return terms
 
 

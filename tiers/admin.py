@@ -79,6 +79,6 @@ class RuleBookAdmin(BrowseAdmin):
         ]
         headers = [_("tier"), _("to enter"), _("to keep"), _("points multiplier")]
         return [
-            Section(title=_("Tiers"), sentences=[words.validity], headers=headers, numbers=frozenset({3}), rows=rows),
+            Section(title=_("Tiers"), sentences=words.lasting, headers=headers, numbers=frozenset({3}), rows=rows),
             Section(title=_("What counts"), sentences=words.counting, empty=_("Nothing is measured.")),
         ]

@@ -14,7 +14,7 @@ from typing import Any, Self
 from django.db import connection
 
 from foundation.periods import add_months
-from tiers.models import Condition, Metric, RuleBook, Series, Tier
+from tiers.models import Condition, Metric, RuleBook, Series, Tier, TierTerms
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,16 +93,34 @@ class Value:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ladder:
-    """A programme's rule book with its tiers from standard up and its conditions, as loaded."""
+    """A programme's rule book with its tiers from standard up, its conditions and terms, as loaded or, of a draft, as read."""
 
     rule_book: RuleBook
     tiers: list[Tier]
     conditions: list[Condition]
+    terms: list[TierTerms]
 
     @property
     def measures(self) -> list[Measure]:
         """Return what the conditions measure, each once, in their order."""
         return list(dict.fromkeys(Measure.of(condition) for condition in self.conditions))
+
+    @property
+    def validities(self) -> list[int | None]:
+        """Return each tier's validity in months, from standard up; None where each review decides afresh. Never lowered, never due."""
+        if self.rule_book.downgrade == RuleBook.Downgrade.NEVER:
+            return [None for _tier in self.tiers]
+        own = {terms.tier_id: terms.validity_months for terms in self.terms}
+        return [own.get(tier.pk) or self.rule_book.validity_months for tier in self.tiers]
+
+    @property
+    def graces(self) -> list[int]:
+        """Return each tier's grace in the rule book's unit, from standard up; 0 is none."""
+        if self.rule_book.downgrade != RuleBook.Downgrade.GRACE:
+            return [0 for _tier in self.tiers]
+        own = {terms.tier_id: terms.grace_length for terms in self.terms}
+        book = self.rule_book.grace_length
+        return [book if (length := own.get(tier.pk)) is None else length for tier in self.tiers]
 
     def groups_of(self, tier: Tier) -> list[list[Condition]]:
         """Return the groups of conditions any of which satisfies `tier`, in order of their numbers."""
@@ -111,13 +129,13 @@ class Ladder:
 
 
 def ladders_in_force(*, as_of: datetime.date) -> list[Ladder]:
-    """Return the rule book of each programme that is in force on `as_of`, in order of programme; three statements."""
+    """Return the rule book of each programme that is in force on `as_of`, in order of programme; four statements."""
     books = RuleBook.objects.filter(in_force_from__lte=as_of).order_by("programme", "-in_force_from")
     return load(books.distinct("programme").select_related("programme"))
 
 
 def load(books: Iterable[RuleBook], *, tiers: Sequence[Tier] | None = None) -> list[Ladder]:
-    """Return the ladders of rule books in two statements more, however many there are; one where their `tiers` are at hand, by rank."""
+    """Return the ladders of rule books in three statements more, however many there are; two where their `tiers` are at hand, by rank."""
     books = list(books)
     if tiers is None:
         tiers = list(Tier.objects.filter(programme__in=[book.programme_id for book in books]).order_by("rank"))
@@ -126,11 +144,13 @@ def load(books: Iterable[RuleBook], *, tiers: Sequence[Tier] | None = None) -> l
         .select_related("tier", "series__currency")
         .order_by("tier__rank", "group", "id")
     )
+    terms = list(TierTerms.objects.filter(rule_book__in=books))
     return [
         Ladder(
             rule_book=book,
             tiers=[tier for tier in tiers if tier.programme_id == book.programme_id],
             conditions=[condition for condition in conditions if condition.rule_book_id == book.pk],
+            terms=[one for one in terms if one.rule_book_id == book.pk],
         )
         for book in books
     ]
@@ -154,13 +174,13 @@ class Statement:
         return f"%({name})s"
 
     def measured(self, measures: Iterable[Measure], *, where: str) -> str:
-        """Return a query: member_id and for the n-th measure value_n and, of an average, days_n.
+        """Return a query: member_id, joined_on and for the n-th measure value_n and, of an average, days_n.
 
         A running total is probed once for each series and day that a window begins after or ends on; index: its primary key.
         """
         self.measures = list(dict.fromkeys(measures))
         probes: dict[tuple[int, datetime.date], str] = {}
-        columns = ["member.id AS member_id"]
+        columns = ["member.id AS member_id", "member.joined_on"]
         for number, measure in enumerate(self.measures):
             if measure.metric == Metric.TENURE:
                 columns.append(f"{TENURE} AS value_{number}")

@@ -11,6 +11,7 @@ from foundation.jobs.models import Bank
 from foundation.money import money, number
 from foundation.naming import worded_each
 from tiers.compiling import Ladder, Measure, Value, load
+from tiers.lasting import lasting
 from tiers.models import Condition, Metric, RuleBook, Tier
 
 USUAL_CLASSES = ("deposit", "wealth", "insurance")
@@ -28,21 +29,26 @@ class Described:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Description:
-    """A rule book in words: each tier's rule from standard up, how long a tier is valid, and what counts for each measure."""
+    """A rule book in words: each tier's rule from standard up, how long a tier lasts, and what counts for each measure."""
 
     tiers: list[Described]
-    validity: str
+    lasting: list[str]
     counting: list[str]
 
 
 def describe(rule_book: RuleBook) -> Description:
     """Return the rule book in the reader's language; five statements."""
     (ladder,) = load([rule_book])
-    multipliers = dict(rule_book.terms.values_list("tier", "multiplier"))
+    return described(ladder)
+
+
+def described(ladder: Ladder) -> Description:
+    """Return a ladder, a draft's too, in the reader's language; one statement."""
+    multipliers = {terms.tier_id: terms.multiplier for terms in ladder.terms}
     words = Words()
     return Description(
         tiers=[_described(ladder, tier, multipliers.get(tier.pk, Decimal(1)), words) for tier in ladder.tiers],
-        validity=_validity(rule_book),
+        lasting=lasting(ladder),
         counting=counting(ladder),
     )
 
@@ -55,16 +61,6 @@ def _described(ladder: Ladder, tier: Tier, multiplier: Decimal, words: "Words") 
     return Described(
         tier=tier, entering=entering or standard, keeping="" if keeping == entering else keeping, multiplier=multiplier
     )
-
-
-def _validity(rule_book: RuleBook) -> str:
-    if not (months := rule_book.validity_months):
-        return _("Each review decides afresh.")
-    return ngettext(
-        "A tier is valid to the end of the month %(count)s month on; its last day decides whether it is renewed.",
-        "A tier is valid to the end of the month %(count)s months on; its last day decides whether it is renewed.",
-        months,
-    ) % {"count": number(months)}
 
 
 def counting(ladder: Ladder) -> list[str]:

@@ -198,19 +198,24 @@ def _told(decision: Decision, ladder: Ladder, words: Words) -> str:
         Decision.Outcome.UPGRADED: _("%(to)s since %(date)s, up from %(from)s, because of %(reasons)s."),
         Decision.Outcome.RENEWED: _("%(to)s renewed on %(date)s, because of %(reasons)s."),
         Decision.Outcome.DOWNGRADED: _("%(to)s since %(date)s, down from %(from)s, because of %(reasons)s."),
+        Decision.Outcome.GRACE: _("%(to)s in grace since %(date)s, until %(grace)s, because of %(reasons)s."),
+        Decision.Outcome.INVITED: _("%(to)s by invitation since %(date)s, until %(until)s."),
+        Decision.Outcome.OVERRIDDEN: _("%(to)s set by hand on %(date)s, until %(until)s."),
     }
     return patterns[Decision.Outcome(decision.outcome)] % {
         "to": decision.to_tier,
         "from": decision.from_tier,
         "date": date_format(decision.as_of),
+        "grace": date_format(decision.grace_until) if decision.grace_until else "",
+        "until": date_format(decision.valid_until) if decision.valid_until else "",
         "reasons": _reasons(decision, ladder, words),
     }
 
 
 def _reasons(decision: Decision, ladder: Ladder, words: Words) -> str:
-    """Return the figures that decided: those that satisfied the new tier; of a downgrade those that the old one lacked."""
+    """Return the figures that decided: those that satisfied the new tier; of a downgrade, or grace, those that the old one lacked."""
     values = values_of(decision.figures)
-    falls = decision.outcome == Decision.Outcome.DOWNGRADED
+    falls = decision.outcome in (Decision.Outcome.DOWNGRADED, Decision.Outcome.GRACE)
     tier, keeps = (
         (decision.from_tier, True) if falls else (decision.to_tier, decision.outcome == Decision.Outcome.RENEWED)
     )

@@ -11,6 +11,7 @@ from foundation.jobs.models import JobRun
 from foundation.translating import translated
 from members.models import Member
 from points.models import PointCurrency
+from tiers.protections import Protection  # noqa: F401
 
 
 class Programme(models.Model):
@@ -54,10 +55,28 @@ class Tier(models.Model):
 
 
 class RuleBook(models.Model):
-    """An immutable numbered version of a programme's rules, in force from a date until the next one's."""
+    """An immutable numbered version of a programme's rules, in force from a date until the next one's.
+
+    Its calendar stands here and not at the programme, so that a change of it is a version like any other. Grace is counted in days
+    or in months; each tier may have its own validity and grace in its terms. Nobody drops before `protected_until`.
+    """
+
+    class Calendar(models.TextChoices):
+        NIGHTLY = "nightly", _("every night")
+        MONTH_END = "month_end", _("at the end of each month")
+        QUARTER_END = "quarter_end", _("at the end of each quarter")
+        HALF_YEAR_END = "half_year_end", _("at the end of each half-year")
+        YEAR_END = "year_end", _("at the end of each year")
+        ANNIVERSARY = "anniversary", _("on each anniversary of joining")
 
     class Downgrade(models.TextChoices):
         IMMEDIATE = "immediate", _("immediate")
+        GRACE = "grace", _("after a grace period")
+        NEVER = "never", _("never")
+
+    class GraceUnit(models.TextChoices):
+        DAYS = "days", _("days")
+        MONTHS = "months", _("months")
 
     programme = models.ForeignKey(
         Programme, on_delete=models.PROTECT, related_name="rule_books", verbose_name=_("loyalty programme")
@@ -67,7 +86,19 @@ class RuleBook(models.Model):
     validity_months = models.PositiveSmallIntegerField(
         _("validity in months"), null=True, blank=True, help_text=_("Empty: each review decides afresh.")
     )
+    calendar = models.CharField(_("review calendar"), max_length=15, choices=Calendar, default=Calendar.NIGHTLY)
+    upgrades_nightly = models.BooleanField(
+        _("upgrades every night"), default=False, help_text=_("A higher tier is given at once, whatever the calendar.")
+    )
     downgrade = models.CharField(_("downgrade"), max_length=10, choices=Downgrade, default=Downgrade.IMMEDIATE)
+    one_step = models.BooleanField(
+        _("one step down"), default=False, help_text=_("A downgrade goes down one tier, not to the tier satisfied.")
+    )
+    grace_unit = models.CharField(_("unit of grace"), max_length=6, choices=GraceUnit, default=GraceUnit.DAYS)
+    grace_length = models.PositiveSmallIntegerField(_("grace period"), default=90)
+    protected_until = models.DateField(
+        _("protected until"), null=True, blank=True, help_text=_("Nobody drops before this date.")
+    )
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:
@@ -83,11 +114,17 @@ class RuleBook(models.Model):
 
 
 class TierTerms(models.Model):
-    """What a rule book gives the holders of a tier: the multiplier of reward points."""
+    """What a rule book gives the holders of a tier: the multiplier of reward points; its own validity and grace, if any."""
 
     rule_book = models.ForeignKey(RuleBook, on_delete=models.CASCADE, related_name="terms", verbose_name=_("rule book"))
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", verbose_name=_("tier"))
     multiplier = models.DecimalField(_("points multiplier"), max_digits=6, decimal_places=3, default=1)
+    validity_months = models.PositiveSmallIntegerField(
+        _("validity in months"), null=True, blank=True, help_text=_("Empty: as the rule book says.")
+    )
+    grace_length = models.PositiveSmallIntegerField(
+        _("grace period"), null=True, blank=True, help_text=_("In the rule book's unit; empty: as the rule book says.")
+    )
 
     class Meta:
         verbose_name = _("tier terms")
@@ -186,7 +223,7 @@ class Condition(models.Model):
 
 
 class Decision(models.Model):
-    """Why a member's tier changed as of a date: every measured figure, the rule book it was held against, the run.
+    """Why a member's standing changed as of a date: every measured figure, the rule book it was held against, the run.
 
     Written once; `figures` maps each measure of the rule book (see tiers.compiling) to its exact value. The standing of any
     past day is the last decision with as_of <= day; without one, standard.
@@ -195,7 +232,10 @@ class Decision(models.Model):
     class Outcome(models.TextChoices):
         UPGRADED = "upgraded", _("upgraded")
         RENEWED = "renewed", _("renewed")
+        GRACE = "grace", _("in grace")
         DOWNGRADED = "downgraded", _("downgraded")
+        INVITED = "invited", _("invited")
+        OVERRIDDEN = "overridden", _("set by hand")
 
     member = models.ForeignKey(
         Member, on_delete=models.PROTECT, related_name="decisions", db_index=False, verbose_name=_("member")
@@ -210,6 +250,7 @@ class Decision(models.Model):
     to_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("to"))
     outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome)
     valid_until = models.DateField(_("valid until"), null=True, blank=True)
+    grace_until = models.DateField(_("grace until"), null=True, blank=True)
     figures = models.JSONField(_("figures"))
     rule_book = models.ForeignKey(
         RuleBook, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("rule book")
@@ -223,7 +264,12 @@ class Decision(models.Model):
         verbose_name = _("decision")
         verbose_name_plural = _("decisions")
         constraints = [
-            models.UniqueConstraint(fields=["member", "programme", "as_of"], name="one_decision_per_member_and_date")
+            models.UniqueConstraint(fields=["member", "programme", "as_of"], name="one_decision_per_member_and_date"),
+            models.CheckConstraint(
+                condition=Q(outcome="grace", grace_until__isnull=False)
+                | (~Q(outcome="grace") & Q(grace_until__isnull=True)),
+                name="grace_has_its_end",
+            ),
         ]
 
 
@@ -240,6 +286,7 @@ class Standing(models.Model):
     since = models.DateField(_("since"))
     decided_on = models.DateField(_("decided on"))
     valid_until = models.DateField(_("valid until"), null=True, blank=True)
+    grace_until = models.DateField(_("grace until"), null=True, blank=True)
     decision = models.ForeignKey(
         Decision, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("decision")
     )

@@ -1,6 +1,8 @@
 """Reviewing members: who rises, stays or falls, by the rule books in force."""
 
 import datetime
+from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -8,11 +10,15 @@ from foundation.actors import Actor
 from foundation.jobs.models import JobRun
 from foundation.querying import statement
 from foundation.transactions import in_transaction
+from tiers import calendars
 from tiers.compiling import Ladder, Statement, ladders_in_force
+from tiers.models import Protection, RuleBook
 
 # Joined, and not gone, by the end of the day.
 UNDER_REVIEW = """member.id BETWEEN %(first_member)s AND %(last_member)s
   AND member.joined_on <= %(as_of)s AND (member.closed_on IS NULL OR member.closed_on > %(as_of)s)"""
+SECURED_TODAY = " AND member.id IN (SELECT protection.member_id FROM tiers_protection AS protection WHERE protection.starts_on = %(as_of)s)"
+COUNTS = ("reviewed", "upgraded", "renewed", "grace", "downgraded", "secured")
 
 
 @in_transaction
@@ -21,29 +27,72 @@ def review(
 ) -> dict[str, int]:
     """Decide the standings of first_member <= id <= last_member in every programme as of the end of `as_of`; write what changes.
 
-    The roll-up of `as_of` must be done. Returns {"reviewed": members, "upgraded", "renewed", "downgraded": standings}. A standing
-    that was decided as of this date or later stays, so the same review again changes nothing. Rules: domain.md §4.
+    The roll-up of `as_of` must be done. Returns {"reviewed": members, "upgraded", "renewed", "grace", "downgraded", "secured":
+    standings}. A standing that was decided as of this date or later stays, so the same review again changes nothing. On a date
+    that is on no programme's calendar only the protections that begin are looked at. Rules: domain.md §4.
     """
-    ladders = ladders_in_force(as_of=as_of)
-    if not ladders:
-        return {"reviewed": 0, "upgraded": 0, "renewed": 0, "downgraded": 0}
+    ladders, secured = ladders_in_force(as_of=as_of), Protection.objects.filter(starts_on=as_of)
+    where = UNDER_REVIEW
+    if due := [ladder for ladder in ladders if calendars.is_due(ladder.rule_book, as_of)]:
+        programmes = set(secured.values_list("programme", flat=True))
+        due = [one for one in ladders if one in due or one.rule_book.programme_id in programmes]
+    elif secured.exists():
+        due, where = ladders, UNDER_REVIEW + SECURED_TODAY
+    if not due:
+        return dict.fromkeys(COUNTS, 0)
+    parameters = {"first_member": first_member, "last_member": last_member, "run": run and run.pk}
+    return decide(ladders=due, as_of=as_of, where=where, parameters=parameters)
+
+
+def decide(
+    *,
+    ladders: Sequence[Ladder],
+    as_of: datetime.date,
+    where: str,
+    parameters: dict[str, Any],
+    standing: str = "tiers_standing",
+    decision: str = "tiers_decision",
+) -> dict[str, int]:
+    """Decide, by these ladders and in one statement, the standings of the members whom `where` selects; return how many, by COUNTS.
+
+    The one evaluator of reviews and rehearsals: `standing` and `decision` name the tables that it reads and writes, `parameters`
+    hold what `where` names, and `run`.
+    """
     compiled = Statement(as_of=as_of)
-    compiled.parameters |= {"first_member": first_member, "last_member": last_member, "run": run and run.pk}
-    measured = compiled.measured([measure for ladder in ladders for measure in ladder.measures], where=UNDER_REVIEW)
-    judged = "\nUNION ALL\n".join(_judged(compiled, ladder) for ladder in ladders)
+    compiled.parameters |= parameters
+    measured = compiled.measured([measure for ladder in ladders for measure in ladder.measures], where=where)
+    judged = "\nUNION ALL\n".join(_judged(compiled, ladder, standing) for ladder in ladders)
+    query = statement("tiers", "review").format(measured=measured, judged=judged, standing=standing, decision=decision)
     with connection.cursor() as cursor:
-        cursor.execute(statement("tiers", "review").format(measured=measured, judged=judged), compiled.parameters)
-        return dict(zip(("reviewed", "upgraded", "renewed", "downgraded"), cursor.fetchone(), strict=True))
+        cursor.execute(query, compiled.parameters)
+        return dict(zip(COUNTS, cursor.fetchone(), strict=True))
 
 
-def _judged(compiled: Statement, ladder: Ladder) -> str:
+def _judged(compiled: Statement, ladder: Ladder, standing: str) -> str:
     """Return the part of one programme, with the places of its rules and parameters filled in."""
-    book = ladder.rule_book
+    book, as_of = ladder.rule_book, compiled.as_of
+    reviews, following = calendars.compiled(book, as_of, add=compiled.add)
+    months = book.grace_unit == RuleBook.GraceUnit.MONTHS
+    graces = compiled.add(ladder.graces)
     return statement("tiers", "judge").format(
         programme=compiled.add(book.programme_id),
         rule_book=compiled.add(book.pk),
         tiers=compiled.add([tier.pk for tier in ladder.tiers]),
-        validity=f"{compiled.add(book.validity_months)}::int",
+        validity=compiled.add(ladder.validities),
+        grace=graces,
+        grace_end=(
+            f"(date_trunc('month', greatest(due, %(as_of)s) + make_interval(months => ({graces}::int[])[present]))"
+            " + interval '1 month - 1 day')::date"
+            if months
+            else f"greatest(due, %(as_of)s) + ({graces}::int[])[present]"
+        ),
+        one_step=compiled.add(book.one_step),
+        never=compiled.add(book.downgrade == RuleBook.Downgrade.NEVER),
+        protected=compiled.add(book.protected_until is not None and book.protected_until > as_of),
+        rises="true" if book.upgrades_nightly else reviews,
+        reviews=reviews,
+        is_due=f"{following} > due",
         target=compiled.target(ladder),
         figures=compiled.figures(ladder),
+        standing=standing,
     )

@@ -17,6 +17,7 @@ class Stood:
     programme: Programme
     tier: Tier
     valid_until: datetime.date | None
+    grace_until: datetime.date | None
     decision: Decision | None
     tiers: list[Tier]
 
@@ -40,6 +41,7 @@ def _stood(tiers: list[Tier], decision: Decision | None) -> Stood:
         programme=tiers[0].programme,
         tier=decision.to_tier if decision else tiers[0],
         valid_until=decision.valid_until if decision else None,
+        grace_until=decision.grace_until if decision else None,
         decision=decision,
         tiers=tiers,
     )

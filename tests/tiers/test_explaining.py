@@ -167,7 +167,11 @@ def test_a_rule_book_is_described_from_its_rules(book):
             "1.500",
         ),
     ]
-    assert description.validity == "Each review decides afresh."
+    assert description.lasting == [
+        "Members are reviewed every night.",
+        "Each review decides afresh.",
+        "Who no longer qualifies goes down to the tier whose minima are met.",
+    ]
     assert description.counting[0] == (
         "Average daily assets are the mean of the end-of-day balances of deposit, wealth and insurance accounts; "
         "other accounts don't count."

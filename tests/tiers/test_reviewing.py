@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from foundation.actors import Actor
-from foundation.periods import add_months, month_end
+from foundation.periods import add_months
 from tests.factories import (
     BankFactory,
     ConditionFactory,
@@ -17,9 +17,10 @@ from tests.factories import (
     RuleBookFactory,
     SeriesFactory,
 )
+from tests.tiers import plain
 from tiers import reviewing, standings
 from tiers.compiling import Statement
-from tiers.models import Condition, Decision, RunningTotal, Standing
+from tiers.models import Condition, Decision, Protection, RunningTotal, Standing, TierTerms
 
 pytestmark = pytest.mark.django_db
 NIGHT = Actor.job("close_day")
@@ -34,6 +35,10 @@ def bank():
 
 def review(as_of, *, first=1, last=2**63 - 1):
     return reviewing.review(as_of=as_of, first_member=first, last_member=last, run=None, actor=NIGHT)
+
+
+def counts(reviewed, **outcomes):
+    return dict.fromkeys(reviewing.COUNTS, 0) | {"reviewed": reviewed} | outcomes
 
 
 def total(member, series, day, total, *, level=0, first_day=None):
@@ -147,7 +152,7 @@ def test_tenure_counts_completed_months_with_clipping():
         statement = Statement(as_of=as_of)
         sql = statement.measured([reviewing.ladders_in_force(as_of=as_of)[0].measures[0]], where="true")
 
-        measured = dict(run(sql, statement.parameters))
+        measured = {member: value for member, _joined_on, value in run(sql, statement.parameters)}
 
         for member in members:
             months = max(n for n in range(60) if add_months(member.joined_on, n) <= as_of)
@@ -172,7 +177,7 @@ def test_any_group_is_enough_and_a_group_needs_all():
         total(member, counted, MARCH_31, transactions)
         total(member, products, MARCH_31, held)
 
-    assert review(MARCH_31) == {"reviewed": 4, "upgraded": 2, "renewed": 0, "downgraded": 0}
+    assert review(MARCH_31) == counts(4, upgraded=2)
 
     assert [len(decided(member)) for member in cast] == [1, 1, 0, 0]
 
@@ -268,7 +273,7 @@ def test_a_review_again_or_of_an_earlier_day_changes_nothing():
 
     again = [review(day) for day in (MARCH_31, MARCH_31 - DAY)]
 
-    assert again == [{"reviewed": 1, "upgraded": 0, "renewed": 0, "downgraded": 0}] * 2
+    assert again == [counts(1)] * 2
     assert decided(member) == [(MARCH_31, "upgraded", "silver", None)]
 
 
@@ -278,7 +283,7 @@ def test_who_has_not_joined_or_is_gone_is_not_reviewed():
     MemberFactory(status="closed", closed_on=MARCH_31)
     MemberFactory(status="closed", closed_on=MARCH_31 + DAY)
 
-    assert review(MARCH_31) == {"reviewed": 1, "upgraded": 1, "renewed": 0, "downgraded": 0}
+    assert review(MARCH_31) == counts(1, upgraded=1)
 
 
 def test_programmes_are_decided_side_by_side_and_standings_looked_back_at():
@@ -291,12 +296,9 @@ def test_programmes_are_decided_side_by_side_and_standings_looked_back_at():
     total(member, products, MARCH_31, 1)
     total(member, products, MARCH_31 + DAY, 0)
 
-    counts = [review(MARCH_31), review(MARCH_31 + DAY)]
+    nights = [review(MARCH_31), review(MARCH_31 + DAY)]
 
-    assert counts == [
-        {"reviewed": 2, "upgraded": 2, "renewed": 0, "downgraded": 0},
-        {"reviewed": 2, "upgraded": 0, "renewed": 0, "downgraded": 2},
-    ]
+    assert nights == [counts(2, upgraded=2), counts(2, downgraded=2)]
     stood = [
         [one.tier.code for one in standings.at(member_id=member.pk, day=MARCH_31 + day * DAY)] for day in (-1, 0, 1)
     ]
@@ -312,21 +314,58 @@ def test_a_review_takes_as_many_statements_for_one_member_as_for_many(django_ass
     for member in (alone, *others):
         total(member, products, MARCH_31, 2)
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         assert review(MARCH_31, last=alone.pk)["upgraded"] == 1
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         assert review(MARCH_31, first=others[0].pk)["upgraded"] == 39
 
 
 METRICS = ["growth_points", "average_assets", "transaction_count", "products_held", "tenure"]
 
 
-@pytest.mark.parametrize("seed", range(4))
+CALENDARS = [None, "nightly", "month_end", "anniversary", "half_year_end", "quarter_end", "year_end"]
+
+
+def random_terms(chance, calendar):
+    """Return a rule book's fields beside its conditions, its terms by rank, and the same for plain.py."""
+    fields = {
+        "validity_months": chance.choice([None, 1, 2]),
+        "calendar": calendar or "nightly",
+        "upgrades_nightly": bool(calendar) and chance.random() < 0.3,
+        "downgrade": chance.choice(["immediate", "grace", "grace", "never"]) if calendar else "immediate",
+        "one_step": bool(calendar) and chance.random() < 0.5,
+        "grace_unit": chance.choice(["days", "months"]),
+        "grace_length": chance.choice([1, 5]),
+        "protected_until": chance.choice([None, FIRST + 20 * DAY]) if calendar else None,
+    }
+    own = {rank: (chance.choice([None, 1, 3]), chance.choice([None, 0, 2])) for rank in (1, 2) if calendar}
+    by_rank = [own.get(rank, (None, None)) for rank in range(4)]
+    terms = plain.Terms(
+        **{
+            key: fields[key]
+            for key in ("calendar", "upgrades_nightly", "downgrade", "one_step", "grace_unit", "protected_until")
+        },
+        validity=[validity or fields["validity_months"] for validity, _grace in by_rank],
+        grace=[fields["grace_length"] if grace is None else grace for _validity, grace in by_rank],
+    )
+    return fields, own, terms
+
+
+FIRST = datetime.date(2026, 1, 20)
+
+
+@pytest.mark.parametrize("seed", range(14))
 def test_nights_decide_as_plain_python_does(seed):
-    """Random rule books with any-of and all-of groups, validity and keep minima, over random totals, night after night."""
+    """Random rule books with any-of and all-of groups, calendars, validity, grace, protections, over random totals, night after night."""
     chance = random.Random(seed)
+    calendar = CALENDARS[seed % len(CALENDARS)]
     programme = ProgrammeFactory(tiers=["standard", "silver", "gold", "platinum"])
-    book = RuleBookFactory(programme=programme, validity_months=chance.choice([None, 1, 2]))
+    fields, own, terms = random_terms(chance, calendar)
+    book = RuleBookFactory(programme=programme, **fields)
+    for rank, (validity, grace) in own.items():
+        TierTerms.objects.create(
+            rule_book=book, tier=programme.tiers.get(rank=rank), validity_months=validity, grace_length=grace
+        )
     series = {
         metric: SeriesFactory(growth=True) if metric == "growth_points" else SeriesFactory(metric=metric)
         for metric in METRICS[:-1]
@@ -341,35 +380,56 @@ def test_nights_decide_as_plain_python_does(seed):
                 window=chance.choice(["months", "days"]) if windowed else "", window_length=chance.randint(1, 40) if windowed else None,
                 enter_minimum=enter, keep_minimum=enter - chance.randint(0, 3),
             )  # fmt: skip
-    first = datetime.date(2026, 1, 20)
-    members = [MemberFactory(joined_on=first - chance.randint(0, 900) * DAY) for _ in range(12)]
+    nights = [FIRST + step * DAY for step in range(180 if calendar else 45)]
+    members = [MemberFactory(joined_on=FIRST - chance.randint(0, 900) * DAY) for _ in range(12)]
     deltas = {
         (member.pk, metric): {
-            first + chance.randint(-60, 45) * DAY: chance.randint(-6, 15) for _ in range(chance.randint(0, 6))
+            FIRST + chance.randint(-60, len(nights)) * DAY: chance.randint(-6, 15)
+            for _ in range(chance.randint(0, 6) * len(nights) // 45)
         }
         for member, metric in itertools.product(members, METRICS[:-1])
     }
     for (member_id, metric), changes in deltas.items():
         store(member_id, series[metric].pk, changes, by_level=metric == "average_assets")
+    shields = {member.pk: protect(member, tiers, chance) for member in members[:4] if calendar}
     conditions = list(Condition.objects.all())
-    present = {member.pk: (0, None) for member in members}
+    present = {member.pk: plain.Stand() for member in members}
     expected = []
-    for as_of in [first + step * DAY for step in range(45)]:
+    for as_of in nights:
         for member in members:
-            rank, valid_until = present[member.pk]
+            stand = present[member.pk]
             values = {one.pk: figure(one, member, deltas.get((member.pk, one.metric), {}), as_of) for one in conditions}
-            present[member.pk], outcome = decide(
-                rank, valid_until, target(conditions, values, rank), book.validity_months, as_of
+            present[member.pk], outcome = plain.decide(
+                stand,
+                target(conditions, values, stand.rank),
+                terms,
+                as_of,
+                member.joined_on,
+                shields.get(member.pk, ()),
             )
             if outcome:
-                expected.append((as_of, member.pk, outcome, present[member.pk][0], present[member.pk][1]))
+                new = present[member.pk]
+                expected.append((as_of, member.pk, outcome, new.rank, new.valid_until, new.grace_until))
         review(as_of)
 
     rows = Decision.objects.order_by("as_of", "member").values_list(
-        "as_of", "member", "outcome", "to_tier__rank", "valid_until"
+        "as_of", "member", "outcome", "to_tier__rank", "valid_until", "grace_until"
     )
     assert list(rows) == expected
-    assert len(expected) > 5
+    assert len(expected) > 5 or calendar in ("half_year_end", "year_end")
+
+
+def protect(member, tiers, chance):
+    """Give a member a protection or two, one after another; return them for plain.py."""
+    shields, day = [], FIRST + chance.randint(0, 20) * DAY
+    for kind in chance.sample(["invitation", "freeze", "override"], 2):
+        tier, until = chance.choice(tiers[1:]), day + chance.randint(5, 60) * DAY
+        Protection.objects.create(
+            member=member, programme=tier.programme, kind=kind, tier=tier, starts_on=day, until=until, reason="guest"
+        )
+        shields.append(plain.Shield(kind=kind, rank=tier.rank, starts_on=day, until=until))
+        day = until + chance.randint(0, 30) * DAY
+    return shields
 
 
 def store(member_id, series_id, changes, *, by_level):
@@ -411,14 +471,3 @@ def target(conditions, values, present):
     for one in conditions:
         groups.setdefault((one.tier.rank, one.group), []).append(met(one))
     return max((rank for (rank, _group), results in groups.items() if all(results)), default=0)
-
-
-def decide(rank, valid_until, target, months, as_of):
-    """Return ((rank, valid_until), outcome) by domain.md §4, downgrade immediate."""
-    if target == rank and not (months and rank and valid_until <= as_of):
-        return (rank, valid_until), None
-    if target < rank and months and valid_until > as_of:
-        return (rank, valid_until), None
-    outcome = "upgraded" if target > rank else "renewed" if target == rank else "downgraded"
-    start = valid_until if outcome == "renewed" else as_of
-    return (target, month_end(add_months(start, months)) if months and target else None), outcome
