@@ -14,9 +14,9 @@ from foundation.audit import recording
 from foundation.jobs.models import Bank, BusinessDate
 from foundation.transactions import in_transaction
 from membership_site.reading_configuration import Configuration, ProgrammePlan, RulePlan, read
-from membership_site.reading_rule_book import RuleBookPlan, measure_of
 from points.models import PointCurrency
-from tiers.models import Condition, Programme, RuleBook, Series, Tier, TierTerms
+from tiers.models import Condition, Programme, RuleBook, Tier, TierTerms
+from tiers.reading import share_series
 
 
 @in_transaction
@@ -124,24 +124,8 @@ def _make_programmes(plans: list[ProgrammePlan], at: datetime.datetime) -> None:
         book.rule_book.created_at = at
     RuleBook.objects.bulk_create(book.rule_book for book in books)
     TierTerms.objects.bulk_create(terms for book in books for terms in book.terms)
-    _share_series(books)
+    share_series(condition for book in books for condition in book.conditions)
     Condition.objects.bulk_create(condition for book in books for condition in book.conditions)
-
-
-def _share_series(books: list[RuleBookPlan]) -> None:
-    """Give conditions on one quantity one series, an existing one where there is one."""
-    existing = {
-        (one.metric, one.currency.code if one.currency else "", tuple(one.selection)): one
-        for one in Series.objects.select_related("currency")
-    }
-    fresh = []
-    for condition in [condition for book in books for condition in book.conditions if condition.series]:
-        quantity = measure_of(condition)[:3]
-        if quantity not in existing:
-            existing[quantity] = condition.series
-            fresh.append(condition.series)
-        condition.series = existing[quantity]
-    Series.objects.bulk_create(fresh)
 
 
 def _make_rules(plans: list[RulePlan], at: datetime.datetime) -> None:

@@ -13,9 +13,9 @@ from foundation.access.models import Branch
 from foundation.jobs.models import Bank
 from foundation.reading import Table
 from foundation.refusals import Refusal
-from membership_site.reading_rule_book import RuleBookPlan, read_rule_book
 from points.models import PointCurrency
 from tiers.models import Programme, Tier
+from tiers.reading import RuleBookPlan, read_rule_book
 
 Expiry = PointCurrency.Expiry
 # What an expiry policy goes by, and the policies that do.

@@ -1,16 +1,34 @@
-"""Reading a programme's first rule book out of a configuration, and whether its ladder can be climbed."""
+"""Reading a rule book out of a document, a bank's first or a draft, and whether its ladder can be climbed."""
 
 import dataclasses
+import datetime
 import itertools
 import re
+from collections.abc import Iterable
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from foundation.reading import Table
+from foundation.refusals import Refusal
 from points.models import PointCurrency
+from tiers.compiling import Ladder
 from tiers.models import Condition, Metric, Programme, RuleBook, Series, Tier, TierTerms
 
 WINDOWED = {Metric.GROWTH_POINTS, Metric.AVERAGE_ASSETS, Metric.TRANSACTION_COUNT}
 SELECTING = {Metric.AVERAGE_ASSETS, Metric.TRANSACTION_COUNT, Metric.PRODUCTS_HELD}
+
+
+class InvalidRuleBook(Refusal):
+    """The rules say something they can't or lack something they must; `complaints` lists it all."""
+
+    code = "invalid_rule_book"
+    status = 422
+    sentence = _("These rules can't be taken: %(complaints)s")
+
+    def __init__(self, complaints: list[str]) -> None:
+        super().__init__(complaints="; ".join(complaints))
+        self.complaints = complaints
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,8 +45,52 @@ def read_rule_book(
 ) -> RuleBookPlan | None:
     """Read the table `rule_book` of a programme whose tiers stand from standard up; None where it is missing."""
     table = parent.table("rule_book")
-    if table is None:
-        return None
+    return _read_rules(table, programme, tiers, currencies) if table else None
+
+
+def ladder_of(*, document: dict[str, Any], programme: Programme, in_force_from: datetime.date) -> Ladder:
+    """Return the rules of a draft, nothing saved, as the ladder they would be; refuses invalid_rule_book with every complaint.
+
+    `document` holds the keys of [programmes.rule_book] in docs/configuration.md but in_force_from, as JSON has them: numbers
+    whole or as texts. A quantity that no rule book has counted yet comes with a series that is not saved; see `share_series`.
+    """
+    complaints: list[str] = []
+    table = Table(document | {"in_force_from": in_force_from}, complaints=complaints)
+    tiers = list(programme.tiers.order_by("rank"))
+    plan = _read_rules(table, programme, tiers, {one.code: one for one in PointCurrency.objects.all()})
+    if complaints:
+        raise InvalidRuleBook(complaints)
+    existing = _existing_series()
+    for condition in plan.conditions:
+        if condition.series:
+            condition.series = existing.get(measure_of(condition)[:3], condition.series)
+    ordered = sorted(plan.conditions, key=lambda one: (one.tier.rank, one.group))
+    return Ladder(rule_book=plan.rule_book, tiers=tiers, conditions=ordered, terms=plan.terms)
+
+
+def share_series(conditions: Iterable[Condition]) -> None:
+    """Give conditions on one quantity one series, an existing one where there is one; write those that are new, in two statements."""
+    existing, fresh = _existing_series(), []
+    for condition in conditions:
+        if condition.series:
+            quantity = measure_of(condition)[:3]
+            if quantity not in existing:
+                existing[quantity] = condition.series
+                fresh.append(condition.series)
+            condition.series = existing[quantity]
+    Series.objects.bulk_create(fresh)
+
+
+def _existing_series() -> dict[tuple[str, str, tuple[str, ...]], Series]:
+    return {
+        (one.metric, one.currency.code if one.currency else "", tuple(one.selection)): one
+        for one in Series.objects.select_related("currency")
+    }
+
+
+def _read_rules(
+    table: Table, programme: Programme, tiers: list[Tier], currencies: dict[str, PointCurrency]
+) -> RuleBookPlan:
     downgrade = table.choice("downgrade", RuleBook.Downgrade.values, default=RuleBook.Downgrade.IMMEDIATE)
     graceful = downgrade == RuleBook.Downgrade.GRACE
     grace_length, grace_unit = _read_length(table, "grace", allowed=graceful) or (90, RuleBook.GraceUnit.DAYS)
@@ -74,7 +136,8 @@ def _read_terms(parent: Table, book: RuleBook, tiers: list[Tier]) -> list[TierTe
     )
     terms = []
     for tier in tiers:
-        multiplier = multipliers.exact(tier.code, places=3, most=999, default=1) if tier.code else None
+        # Where a tier or its multiplier is wrong, the complaint stands and nothing is saved.
+        multiplier: Any = multipliers.exact(tier.code, places=3, most=999, default=1) if tier.code else None
         if multiplier == 0:
             multipliers.complain(tier.code, "is wrong: a multiplier is more than 0")
         above = tier.code and tier.rank > 0
