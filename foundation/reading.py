@@ -1,6 +1,7 @@
 """Reading a TOML document strictly: every complaint with its path, and all of them at once."""
 
 import datetime
+import re
 from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any
@@ -153,13 +154,18 @@ def _whole(raw: Any) -> int:
 
 
 def _decimal(raw: Any, places: int) -> Decimal:
-    exact = raw if isinstance(raw, Decimal) else Decimal(_whole(raw))
+    """Return a number as it was written; JSON has fractions as texts, since it has no exact ones."""
+    exact = Decimal(raw) if isinstance(raw, Decimal) or _is_fraction(raw) else Decimal(_whole(raw))
     try:
         if exact.is_finite() and exact == round(exact, places):
             return exact
     except ArithmeticError:  # More digits than any amount has.
         pass
     raise ValueError
+
+
+def _is_fraction(raw: Any) -> bool:
+    return isinstance(raw, str) and re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?", raw) is not None
 
 
 def _between(number: Any, least: int, most: int) -> Any:
