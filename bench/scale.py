@@ -196,7 +196,7 @@ def _review(chunk: int, rounds: int, seed: int) -> dict[str, Any]:
     counts: list[dict[str, int]] = []
 
     def ours() -> float:
-        seen = {"reviewed": 0, "upgraded": 0, "renewed": 0, "downgraded": 0}
+        seen = dict.fromkeys(reviewing.COUNTS, 0)
         started = time.perf_counter()
         for first in range(1, last + 1, chunk):
             with transaction.atomic():
