@@ -126,7 +126,8 @@ def rows_of(explained: tiers_explaining.Explanation, *, words: Words) -> list[di
                 )
                 row[purpose] = one
     for row in rows.values():
-        row["short"] = words.shown(row["rise"].measure, row["rise"].gap) if row["rise"] and row["rise"].gap else ""
+        rise = row["rise"]
+        row["short"] = words.shown(rise.measure, rise.gap) if rise and rise.gap and not rise.excludes else ""
     return [rows[key] for key in sorted(rows, key=lambda key: key[0])]
 
 

@@ -41,7 +41,14 @@ class Migration(migrations.Migration):
                     model_name="gradereport",
                     name="pk",
                     field=models.CompositePrimaryKey(
-                        "member_id", "scale", "day", "revision", blank=True, editable=False, primary_key=True, serialize=False
+                        "member_id",
+                        "scale",
+                        "day",
+                        "revision",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
             ],
