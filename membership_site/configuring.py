@@ -14,7 +14,7 @@ from foundation.audit import recording
 from foundation.jobs.models import Bank, BusinessDate
 from foundation.transactions import in_transaction
 from membership_site.reading_configuration import Configuration, ProgrammePlan, RulePlan, read
-from membership_site.reading_rule_book import RuleBookPlan, measure_of
+from membership_site.reading_rule_book import RuleBookPlan
 from points.models import PointCurrency
 from tiers.models import Condition, Programme, RuleBook, Series, Tier, TierTerms
 
@@ -130,13 +130,14 @@ def _make_programmes(plans: list[ProgrammePlan], at: datetime.datetime) -> None:
 
 def _share_series(books: list[RuleBookPlan]) -> None:
     """Give conditions on one quantity one series, an existing one where there is one."""
-    existing = {
-        (one.metric, one.currency.code if one.currency else "", tuple(one.selection)): one
-        for one in Series.objects.select_related("currency")
-    }
+
+    def quantity_of(series: Series) -> tuple[str, str, tuple[str, ...]]:
+        return series.metric, series.currency.code if series.currency else "", tuple(series.selection)
+
+    existing = {quantity_of(one): one for one in Series.objects.select_related("currency")}
     fresh = []
     for condition in [condition for book in books for condition in book.conditions if condition.series]:
-        quantity = measure_of(condition)[:3]
+        quantity = quantity_of(condition.series)
         if quantity not in existing:
             existing[quantity] = condition.series
             fresh.append(condition.series)

@@ -1,23 +1,36 @@
-"""Reading a programme's first rule book out of a configuration, and whether its ladder can be climbed."""
+"""Reading a programme's first rule book out of a configuration; whether it makes sense, tiers.checking says."""
 
 import dataclasses
-import itertools
 import re
-from typing import Any
 
+from activity.reports import HIGHEST_GRADE
 from foundation.reading import Table
 from points.models import PointCurrency
-from tiers.models import Condition, Metric, Programme, RuleBook, Series, Tier, TierTerms
+from tiers import checking
+from tiers.models import (
+    GRADES,
+    IN_GROWTH_POINTS,
+    IN_MONEY,
+    SELECTING,
+    WINDOWED,
+    Condition,
+    Metric,
+    Programme,
+    RuleBook,
+    Series,
+    Tier,
+    TierTerms,
+)
 
-WINDOWED = {Metric.GROWTH_POINTS, Metric.AVERAGE_ASSETS, Metric.TRANSACTION_COUNT}
-SELECTING = {Metric.AVERAGE_ASSETS, Metric.TRANSACTION_COUNT, Metric.PRODUCTS_HELD}
+YEARS = {"year": Condition.Window.YEAR, "membership year": Condition.Window.MEMBERSHIP_YEAR}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RuleBookPlan:
-    """A rule book to be made, with its terms per tier and its conditions; their series may exist already."""
+    """A rule book to be made, with the programme's tiers, its terms per tier and its conditions; their series may exist already."""
 
     rule_book: RuleBook
+    tiers: list[Tier]
     terms: list[TierTerms]
     conditions: list[Condition]
 
@@ -39,10 +52,12 @@ def read_rule_book(
     terms = _read_terms(table.keyed("multipliers"), book, tiers)
     complaints = len(table.complaints)
     conditions = [_read_condition(one, book, tiers, currencies) for one in table.tables("conditions")]
+    plan = RuleBookPlan(rule_book=book, tiers=tiers, terms=terms, conditions=conditions)
     if len(table.complaints) == complaints:
-        _check_ladder(table, tiers, conditions)
+        for sentence in checking.complaints(plan):
+            table.complain("conditions", sentence)
     table.finish()
-    return RuleBookPlan(rule_book=book, terms=terms, conditions=conditions)
+    return plan
 
 
 def _read_terms(table: Table, book: RuleBook, tiers: list[Tier]) -> list[TierTerms]:
@@ -58,13 +73,15 @@ def _read_terms(table: Table, book: RuleBook, tiers: list[Tier]) -> list[TierTer
 
 def _read_condition(table: Table, book: RuleBook, tiers: list[Tier], currencies: dict[str, PointCurrency]) -> Condition:
     metric = table.choice("metric", Metric.values)
-    money = metric == Metric.AVERAGE_ASSETS
     code = table.choice("tier", [tier.code for tier in tiers[1:] if tier.code])
     window, window_length = _read_window(table, metric)
-    enter = table.money_minor("enter") if money else table.whole("enter", most=10**12)
-    keep = table.money_minor("keep", default=enter) if money else table.whole("keep", most=10**12, default=enter)
-    if enter is not None and keep is not None and keep > enter:
-        table.complain("keep", "asks more than enter")
+    enter, keep = _read_minima(table, metric)
+    excludes = table.flag("excludes")
+    if metric and excludes != (metric == Metric.RISK_GRADE):
+        table.complain("excludes", "is true with risk_grade, and with nothing else")
+    for key in ("group", "keep"):
+        if excludes and key in table.content:
+            table.complain(key, "stands at no condition that excludes")
     condition = Condition(
         rule_book=book,
         tier=next((tier for tier in tiers if tier.code == code), None),
@@ -75,21 +92,38 @@ def _read_condition(table: Table, book: RuleBook, tiers: list[Tier], currencies:
         window_length=window_length,
         enter_minimum=enter,
         keep_minimum=keep,
+        excludes=excludes,
     )
     table.finish()
     return condition
 
 
+def _read_minima(table: Table, metric: str | None) -> tuple[int | None, int | None]:
+    """Return what entering and keeping asks for, in the metric's unit."""
+    if metric in IN_MONEY:
+        enter = table.money_minor("enter")
+        keep = table.money_minor("keep", default=enter)
+    else:
+        least, most = (1, HIGHEST_GRADE) if metric in GRADES else (0, 10**12)
+        enter = table.whole("enter", least=least, most=most)
+        keep = table.whole("keep", least=least, most=most, default=enter)
+    if enter is not None and keep is not None and keep > enter:
+        table.complain("keep", "asks more than enter")
+    return enter, keep
+
+
 def _read_window(table: Table, metric: str | None) -> tuple[str, int | None]:
-    """Return a window such as "12 months" as its unit and its length."""
+    """Return a window such as "12 months" as its unit and its length, which a year has none of."""
     raw = table.text("window", longest=20, default=None)
     if metric not in WINDOWED:
         if raw is not None and metric:
             table.complain("window", f"{metric} has none")
         return "", None
+    if raw in YEARS:
+        return YEARS[raw], None
     match = re.fullmatch(r"([1-9]\d{0,3}) (months|days)", raw or "")
     if match is None:
-        table.complain("window", "is missing or wrong: such as 12 months or 90 days")
+        table.complain("window", "is missing or wrong: such as 12 months, 90 days, year or membership year")
         return "", None
     return match[2], int(match[1])
 
@@ -100,46 +134,12 @@ def _read_series(table: Table, metric: str | None, currencies: dict[str, PointCu
         table.complain("selection", f"{metric} has none")
     code = table.text("currency", longest=20, default=None)
     currency = currencies.get(code)
-    if metric == Metric.GROWTH_POINTS:
+    if metric in IN_GROWTH_POINTS:
         if currency is None or currency.kind not in (PointCurrency.Kind.GROWTH, None):
             table.complain("currency", f"{code or 'none'} is no currency of growth points")
     elif metric and code is not None:
         table.complain("currency", f"{metric} has none")
-    return None if metric in (None, Metric.TENURE) else Series(metric=metric, currency=currency, selection=selection)
-
-
-def _check_ladder(table: Table, tiers: list[Tier], conditions: list[Condition]) -> None:
-    """Complain of tiers nobody can reach, measures asked twice, tiers that ask less than a lower one in a group."""
-    asked: dict[tuple[int, str, Any], Condition] = {}
-    for index, condition in enumerate(conditions):
-        key = (condition.group, condition.tier.code, measure_of(condition))
-        if key in asked:
-            table.complain(
-                f"conditions[{index}]", f"{condition.tier.code} asks for the same twice in group {condition.group}"
-            )
-        asked[key] = condition
-    for tier in tiers[1:]:
-        if not any(condition.tier is tier for condition in conditions):
-            table.complain("conditions", f"{tier.code} has none, so nobody could reach it")
-    for group in sorted({group for group, _code, _measure in asked}):
-        ladder = [tier.code for tier in tiers if any(key[:2] == (group, tier.code) for key in asked)]
-        for lower, higher in itertools.pairwise(ladder):
-            for (_group, _code, measure), below in [item for item in asked.items() if item[0][:2] == (group, lower)]:
-                above = asked.get((group, higher, measure))
-                if above is None:
-                    table.complain("conditions", f"{higher} asks no {measure[0]} in group {group}, {lower} does")
-                elif above.enter_minimum < below.enter_minimum or above.keep_minimum < below.keep_minimum:
-                    table.complain("conditions", f"{higher} asks less {measure[0]} than {lower} in group {group}")
-
-
-def measure_of(condition: Condition) -> tuple[str, str, tuple[str, ...], str, int | None]:
-    """Return what a condition measures, whatever its minima: metric, currency, selection, window."""
-    series = condition.series
-    currency = series.currency.code if series and series.currency else ""
-    return (
-        condition.metric,
-        currency,
-        tuple(series.selection if series else ()),
-        condition.window,
-        condition.window_length,
-    )
+    if metric is None or metric == Metric.TENURE or metric in GRADES:
+        return None
+    counted = Metric.GROWTH_POINTS if metric in IN_GROWTH_POINTS else metric
+    return Series(metric=counted, currency=currency, selection=selection)
