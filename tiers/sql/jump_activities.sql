@@ -30,6 +30,8 @@ WITH fact AS NOT MATERIALIZED (
   JOIN counted ON counted.id = afresh.series_id
   JOIN fact ON fact.member_id = afresh.member_id AND (counted.selection = '{}' OR fact.kind = ANY (counted.selection))
   WHERE fact.booked_on <= %(business_date)s
+    -- Looked at once: on most nights nothing counts afresh, and no old fact is read.
+    AND EXISTS (SELECT FROM tiers_afresh AS any_afresh JOIN counted AS afresh_of ON afresh_of.id = any_afresh.series_id)
 )
 INSERT INTO tiers_jump (member_id, series_id, day, change)
 SELECT member_id, series_id, occurred_on, sum(change) FROM changed GROUP BY 1, 2, 3 HAVING sum(change) <> 0
