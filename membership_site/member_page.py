@@ -26,7 +26,7 @@ from points.models import Entry, Lot, PointCurrency, PoolMonth, Purse, Redemptio
 from tiers import explaining as tiers_explaining
 from tiers import standings
 from tiers.describing import Words
-from tiers.models import Decision
+from tiers.models import GRADES, Decision
 
 PAGE = 25
 REDEMPTIONS = 10
@@ -127,7 +127,8 @@ def rows_of(explained: tiers_explaining.Explanation, *, words: Words) -> list[di
                 row[purpose] = one
     for row in rows.values():
         rise = row["rise"]
-        row["short"] = words.shown(rise.measure, rise.gap) if rise and rise.gap and not rise.excludes else ""
+        short = rise and rise.gap and rise.measure.metric not in GRADES
+        row["short"] = words.shown(rise.measure, rise.gap) if short else ""
     return [rows[key] for key in sorted(rows, key=lambda key: key[0])]
 
 
