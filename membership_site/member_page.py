@@ -26,7 +26,7 @@ from points.models import Entry, Lot, PointCurrency, PoolMonth, Purse, Redemptio
 from tiers import explaining as tiers_explaining
 from tiers import standings
 from tiers.describing import Words
-from tiers.models import Decision
+from tiers.models import GRADES, Decision
 
 PAGE = 25
 REDEMPTIONS = 10
@@ -126,7 +126,9 @@ def rows_of(explained: tiers_explaining.Explanation, *, words: Words) -> list[di
                 )
                 row[purpose] = one
     for row in rows.values():
-        row["short"] = words.shown(row["rise"].measure, row["rise"].gap) if row["rise"] and row["rise"].gap else ""
+        rise = row["rise"]
+        short = rise and rise.gap and rise.measure.metric not in GRADES
+        row["short"] = words.shown(rise.measure, rise.gap) if short else ""
     return [rows[key] for key in sorted(rows, key=lambda key: key[0])]
 
 

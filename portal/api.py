@@ -135,14 +135,18 @@ def _purse(currency: PointCurrency, purse: purses.Purse) -> dict[str, Any]:
 
 
 class ConditionOut(serializers.Serializer):
-    """One minimum beside the member's figure; `gap` is 0 where it is met. Figures in points, minor units of money, counts, months."""
+    """One minimum beside the member's figure; `gap` is 0 where it is met. Figures in points, minor units of money, counts, months, grades.
+
+    Where it `excludes`, the figure must lie under the minimum. The figure of a grade that was never reported is null.
+    """
 
     measure = serializers.CharField()
     label = serializers.CharField()
-    value = serializers.IntegerField()
+    value = serializers.IntegerField(allow_null=True)
     minimum = serializers.IntegerField()
     gap = serializers.IntegerField()
     met = serializers.BooleanField()
+    excludes = serializers.BooleanField()
     progress = serializers.IntegerField()
 
 
@@ -223,6 +227,7 @@ def _group(group: explaining.Group) -> dict[str, Any]:
             "minimum": one.minimum,
             "gap": one.gap,
             "met": one.met,
+            "excludes": one.excludes,
             "progress": one.percent,
         }
         for one in group.measured

@@ -19,7 +19,8 @@ from tiers.models import Condition, Decision, Programme, RuleBook, Tier
 class Measured:
     """A member's figure beside a minimum; `gap` is what is missing, 0 where it is met. `shown` texts are for people.
 
-    `value` is exact, `minimum` and `gap` are in the measure's unit (points, minor units, transactions, products, months).
+    `value` is exact, `minimum` and `gap` are in the measure's unit (points, minor units, transactions, products, months, grades). Of a
+    condition that `excludes` the figure must lie under the minimum, and the gap is by how much it lies too high.
     """
 
     measure: Measure
@@ -27,6 +28,7 @@ class Measured:
     minimum: int
     met: bool
     gap: int
+    excludes: bool
     label: str
     value_shown: str
     minimum_shown: str
@@ -37,6 +39,8 @@ class Measured:
         """Return how much of the minimum is reached, 0 to 100, 100 only where it is met."""
         if self.met:
             return 100
+        if self.excludes:
+            return 0
         return max(0, min(99, int(self.value.exact * 100 / self.minimum))) if self.minimum > 0 else 0
 
 
@@ -128,8 +132,8 @@ def explain(
     values, satisfied = evaluate(ladder=ladder, member_id=member.pk, as_of=as_of, present=stood.tier)
     place = ladder.tiers.index(stood.tier)
     next_tier = ladder.tiers[place + 1] if place + 1 < len(ladder.tiers) else None
-    keeping = [_group(group, values, words, keeps=True) for group in ladder.groups_of(stood.tier)]
-    rising = [_group(group, values, words, keeps=False) for group in ladder.groups_of(next_tier)] if next_tier else []
+    keeping = _groups(ladder, stood.tier, values, words, keeps=True)
+    rising = _groups(ladder, next_tier, values, words, keeps=False) if next_tier else []
     return Explanation(
         programme=programme,
         rule_book=ladder.rule_book,
@@ -150,26 +154,34 @@ def explain(
     )
 
 
+def _groups(ladder: Ladder, tier: Tier, values: dict[str, Value], words: Words, *, keeps: bool) -> list[Group]:
+    """Return the tier's groups held against the figures; what rules the tier out stands in each of them."""
+    return [
+        _group([*group, *ladder.exclusions_of(tier)], values, words, keeps=keeps) for group in ladder.groups_of(tier)
+    ]
+
+
 def _group(group: list[Condition], values: dict[str, Value], words: Words, *, keeps: bool) -> Group:
     measured = [_measured(one, values, words, one.keep_minimum if keeps else one.enter_minimum) for one in group]
-    missing = [words.missing(condition, one.gap) for condition, one in zip(group, measured, strict=True) if one.gap]
-    return Group(measured=measured, missing=both(missing))
+    return Group(measured=measured, missing=both(one.gap_shown for one in measured if one.gap))
 
 
 def _measured(condition: Condition, values: dict[str, Value], words: Words, minimum: int) -> Measured:
     measure = Measure.of(condition)
     value = values[measure.key]
-    gap = value.missing_to(minimum)
+    met = value.meets(condition, minimum)
+    gap = 0 if met else (value.total or 0) - minimum + 1 if condition.excludes else value.missing_to(minimum)
     return Measured(
         measure=measure,
         value=value,
         minimum=minimum,
-        met=not gap,
+        met=met,
         gap=gap,
+        excludes=condition.excludes,
         label=words.label(measure),
         value_shown=words.shown(measure, value.rounded),
-        minimum_shown=words.shown(measure, minimum),
-        gap_shown=words.missing(condition, gap) if gap else "",
+        minimum_shown=words.limit(condition, minimum),
+        gap_shown=words.missing(condition, gap, minimum=minimum) if gap else "",
     )
 
 
@@ -221,11 +233,12 @@ def _reasons(decision: Decision, ladder: Ladder, words: Words) -> str:
     )
 
     def lacking(group: list[Condition]) -> list[Condition]:
-        return [one for one in group if not values[Measure.of(one).key].reaches(minimum(one))]
+        return [one for one in group if not values[Measure.of(one).key].meets(one, minimum(one))]
 
     def minimum(condition: Condition) -> int:
         return condition.keep_minimum if keeps else condition.enter_minimum
 
-    decisive = min(ladder.groups_of(tier), key=lambda group: len(lacking(group)), default=[])
-    shown = lacking(decisive) if falls else decisive
+    groups = [[*group, *ladder.exclusions_of(tier)] for group in ladder.groups_of(tier)]
+    decisive = min(groups, key=lambda group: len(lacking(group)), default=[])
+    shown = lacking(decisive) if falls else [one for one in decisive if not one.excludes]
     return both(words.held_against(one, values[Measure.of(one).key], minimum(one)) for one in shown)

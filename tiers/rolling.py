@@ -57,7 +57,7 @@ def _carry(choose: str, **parameters: Any) -> int:
         cursor.execute(statement("tiers", choose), parameters)
         if cursor.rowcount:
             cursor.execute("ANALYZE tiers_afresh")
-        for jump in ("jump_counts", "jump_holdings", "jump_assets"):
+        for jump in ("jump_points", "jump_activities", "jump_holdings", "jump_assets"):
             cursor.execute(statement("tiers", jump), parameters)
         cursor.execute("ANALYZE tiers_jump")
         cursor.execute(statement("tiers", "apply_jumps"))
