@@ -154,15 +154,17 @@ def found(
     actor: Actor,
     monthly: float = 2.5,
     snapshot_days: int = 30,
+    programmes: Path = DEMO_BANK,
 ) -> dict[str, object]:
-    """Configure the demonstration's bank; return what the generators of facts take.
+    """Configure the demonstration's bank, its programmes those of the file `programmes`; return what the generators of facts take.
 
     `monthly` is the activities a month of an ordinary member, `snapshot_days` the days between two balances of an account.
     """
     if settings.PRODUCTION:
         raise NotForProduction
     first_booking = today - datetime.timedelta(days=nights)
-    document = tomllib.loads(DEMO_BANK.read_text(encoding="utf-8"), parse_float=Decimal)
+    bank, other = (tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal) for file in (DEMO_BANK, programmes))
+    document = bank | {"programmes": other["programmes"]}
     commit(configuring.configure, document=document, at=at, actor=actor, first_business_date=first_booking)
     return {
         "seed": seed,

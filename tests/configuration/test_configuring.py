@@ -34,7 +34,7 @@ def take(content: dict, **options) -> dict:
 
 
 def test_the_demo_bank_stands_after_one_configuration(django_assert_max_num_queries):
-    with django_assert_max_num_queries(50):
+    with django_assert_max_num_queries(60):
         answer = take(document(DEMO), first_business_date=datetime.date(2026, 2, 1))
 
     assert answer["kept"] == {}
@@ -42,7 +42,7 @@ def test_the_demo_bank_stands_after_one_configuration(django_assert_max_num_quer
         "bank": 1,
         "branches": 13,
         "currencies": 2,
-        "programmes": 2,
+        "programmes": 5,
         "earning_rules": 5,
         "journal_accounts": 5,
     }
