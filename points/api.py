@@ -26,6 +26,7 @@ from foundation.web.requests import actor
 from foundation.web.views import CURSOR, LIMIT, ApiView
 from members.models import Member
 from points import redeeming, reserving, restoring
+from points.ledger import UnknownPointCurrency
 from points.models import PointCurrency, Redemption
 from points.redemptions import RedemptionQuerySet
 
@@ -38,12 +39,6 @@ class UnknownMember(Refusal):
     code = "unknown_member"
     status = 422
     sentence = _("There is no member of this number here.")
-
-
-class UnknownCurrency(Refusal):
-    code = "unknown_point_currency"
-    status = 422
-    sentence = _("There is no such point currency.")
 
 
 class HoldNotAllowed(Refusal):
@@ -341,7 +336,7 @@ def _currency(code: str | None) -> PointCurrency:
     rewards = PointCurrency.objects.filter(kind=PointCurrency.Kind.REWARD).order_by("id")
     currency = rewards.filter(code=code).first() if code else rewards.first()
     if currency is None:
-        raise UnknownCurrency(field="currency")
+        raise UnknownPointCurrency(field="currency")
     return currency
 
 

@@ -33,7 +33,7 @@ class InsufficientPoints(Refusal):
 
 
 class PurseFrozen(Refusal):
-    code = "purse_frozen"
+    code = "frozen"
     sentence = _("These points are frozen; they can't be used for now.")
 
 
@@ -97,7 +97,7 @@ def redeem(
 ) -> Redeemed:
     """Redeem points at the instant `at`, on its day in the bank's zone.
 
-    Refuses points_out_of_range, insufficient_points, purse_frozen, unknown_purse, reference_reused.
+    Refuses points_out_of_range, insufficient_points, frozen, unknown_purse, reference_reused.
     """
     wish = Wish(
         member_id=member_id,

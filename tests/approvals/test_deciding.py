@@ -311,7 +311,7 @@ def test_the_verb_notices_what_was_booked_after_the_version_was_read(cast):
     ledger.post([asked(cast.wang, cast.points, 7)], actor=CLERK)
 
     refused(
-        adjusting.PurseMoved,
+        requesting.Stale,
         adjusting.adjust,
         payload=made.payload, request_id=made.pk, reason="", versions=versions, actor=CLERK, as_of=AT.date(),
     )  # fmt: skip

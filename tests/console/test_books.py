@@ -97,7 +97,7 @@ def test_a_date_shows_its_totals_its_journal_and_gives_its_file(booked: House, f
     file = finance.get(FILE)
 
     assert all(text in page for text in ("points-expense", "¥14.00", "redemption-clearing", "¥3.00", "110"))
-    assert file.content == journalling.file(MONDAY)
+    assert file.getvalue() == journalling.file(MONDAY)
     assert file["Content-Disposition"] == 'attachment; filename="gl-2026-03-02.csv"'
     assert finance.get("/console/books/days/2026-03-03/").status_code == 404
     assert finance.get("/console/books/days/2026-13-03/").status_code == 404
