@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from foundation.translating import translated
 
 # A model is known by its app's models, wherever it is written down.
+from points.freezes import Freeze  # noqa: F401
 from points.holds import Hold, HoldPart  # noqa: F401
 from points.pools import PoolGrant, PoolMonth  # noqa: F401
 from points.redemptions import PURPOSES, Redemption, redemption_of  # noqa: F401
