@@ -15,6 +15,10 @@ RETRIED = {"40001", "40P01"}
 TRIES = 5
 
 
+class Again(Exception):
+    """What a verb read is no longer so: its whole transaction is to be run once more, as for a serialization failure."""
+
+
 def in_transaction(verb: Callable[P, R]) -> Callable[P, R]:
     """Mark a verb that writes: called outside a transaction, it raises RuntimeError before its first line."""
 
@@ -46,8 +50,9 @@ def commit(verb: Callable[..., R], *, idempotency: Once | None = None, **argumen
         try:
             with transaction.atomic(durable=True):
                 return run(**arguments)
-        except OperationalError as error:
-            if getattr(error.__cause__, "pgcode", None) not in RETRIED or attempt == TRIES:
+        except (OperationalError, Again) as error:
+            is_asked = isinstance(error, Again) or getattr(error.__cause__, "pgcode", None) in RETRIED
+            if not is_asked or attempt == TRIES:
                 raise
             time.sleep(0.01 * 2**attempt)
     raise AssertionError("unreachable")

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from members.models import Member
 from points import holding, lapsing
 from points.holding import Aside
 from points.ledger import NEVER, Answer, PointsOutOfRange
@@ -242,3 +243,31 @@ def test_one_hold_and_a_thousand_take_the_same_number_of_statements():
     assert Purse.objects.filter(available=90, held=0).count() == 40
     assert set(Lot.objects.values_list("expires_on", flat=True)) == {NEVER}
     assert books_ok()
+
+
+def test_what_a_closed_membership_had_held_is_captured_or_goes_back_and_then_lapses():
+    wang, points = open_bank()
+    post(asked(wang, points, 100, expires_on=MONDAY))
+    captured, released = aside(wang, points, 30), aside(wang, points, 20)
+    hold(captured, released)
+
+    Member.objects.filter(pk=wang.pk).update(status="closed", closed_on=MONDAY)
+
+    assert outcomes(capture(captured)) == ["posted"]
+    assert outcomes(release(released)) == ["released"]
+    assert outcomes(hold(aside(wang, points, 1))) == outcomes(post(asked(wang, points, 1))) == ["unknown_purse"]
+    start_closing()
+    lapsing.lapse(as_of=MONDAY, first_member=1, last_member=wang.pk, actor=CLERK)
+    finish_closing()
+    assert purse_of(wang, points) == {"credited": 100, "debited": 30, "expired": 70, "entries": 3}
+    assert books_ok(as_of=MONDAY)
+
+
+def test_a_membership_opened_again_has_its_purse_back():
+    wang, points = open_bank()
+    post(asked(wang, points, 100))
+    Member.objects.filter(pk=wang.pk).update(status="closed", closed_on=MONDAY)
+
+    Member.objects.filter(pk=wang.pk).update(status="active", closed_on=None)
+
+    assert outcomes(post(asked(wang, points, 1), asked(wang, points, -101))) == ["posted", "posted"]
