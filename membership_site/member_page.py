@@ -148,7 +148,7 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     for entry, reason in zip(rows, explaining.why_each(rows), strict=True):
         entry.reason, entry.redemption = reason, behind.get(entry.number)
         entry.approval = entry.cause.removeprefix("approval/") if entry.cause.startswith("approval/") else ""
-    redemptions = list(Redemption.objects.filter(own).order_by("-id")[:REDEMPTIONS])
+    redemptions = list(Redemption.objects.filter(own).select_related("for_member").order_by("-id")[:REDEMPTIONS])
     for redemption in redemptions:
         redemption.is_open = restoring.is_open(redemption, at=moment_of(request.user))
     open_lots = Lot.objects.filter(own, remaining__gt=0, expires_on__gte=context["as_of"])

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from foundation.actors import Actor
-from foundation.audit.recording import record
+from foundation.audit.recording import record_each
 from foundation.periods import day_of
 from foundation.querying import statement
 from foundation.refusals import Refusal
@@ -54,16 +54,6 @@ def cancel(
         raise NotDone
     if not cancel_each([redemption.pk], at=at, actor=actor):
         raise AlreadyCancelled
-    if actor.user:
-        record(
-            verb="points.cancel_redemption",
-            actor=actor,
-            subject_kind="redemption",
-            subject_id=redemption.pk,
-            at=at,
-            old={"state": Redemption.State.DONE},
-            new={"state": Redemption.State.CANCELLED, "member": redemption.member_id, "points": redemption.points},
-        )
     redemption.refresh_from_db()
     return redemption
 
@@ -72,10 +62,11 @@ def cancel(
 def cancel_each(redemption_ids: Sequence[uuid.UUID], *, at: datetime.datetime, actor: Actor) -> int:
     """Cancel those of the redemptions that stand, and return how many they were; the others change nothing.
 
-    Three statements beside the ledger's, for one and for many. The verb that calls records a person. Refuses unknown_purse, with
-    the whole list, where a membership is closed.
+    Four statements at most beside the ledger's, for one and for many. What a person cancels is one audit event each. Refuses
+    unknown_purse, with the whole list, where a membership is closed.
     """
-    ids = [redemption.pk for redemption in Redemption.objects.locked(redemption_ids, state=Redemption.State.DONE)]
+    standing = Redemption.objects.locked(redemption_ids, state=Redemption.State.DONE)
+    ids = [redemption.pk for redemption in standing]
     if not ids:
         return 0
     Redemption.objects.filter(pk__in=ids).update(state=Redemption.State.CANCELLED, cancelled_at=at)
@@ -86,6 +77,18 @@ def cancel_each(redemption_ids: Sequence[uuid.UUID], *, at: datetime.datetime, a
         cursor.execute(statement("points", "stage_restores"), named)
     if set(ledger.post_staged(actor=actor)) - {"posted"}:
         raise UnknownPurse
+    if actor.user:
+        record_each(
+            verb="points.cancel_redemption",
+            actor=actor,
+            subject_kind="redemption",
+            subjects={
+                one.pk: {"state": Redemption.State.CANCELLED, "member": one.member_id, "points": one.points}
+                for one in standing
+            },
+            at=at,
+            old={"state": Redemption.State.DONE},
+        )
     return len(ids)
 
 

@@ -190,3 +190,14 @@ def test_a_person_leaves_an_event():
     event = AuditEvent.objects.get()
     assert (event.verb, event.actor, event.subject_id) == ("points.cancel_redemption", teller, str(made.pk))
     assert (event.old, event.new["state"]) == ({"state": "done"}, "cancelled")
+
+
+def test_a_list_cancelled_by_a_person_leaves_an_event_each():
+    wang, points = open_bank()
+    post(asked(wang, points, 100))
+    ids = [redeem(wang, points, 10).redemption.pk for _ in range(3)]
+
+    restoring.cancel_each(ids, at=NOON, actor=Actor(user=UserFactory(is_staff=True)))
+
+    events = AuditEvent.objects.filter(verb="points.cancel_redemption", new__state="cancelled", old__state="done")
+    assert set(events.values_list("subject_id", flat=True)) == {str(pk) for pk in ids}
