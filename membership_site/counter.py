@@ -110,6 +110,7 @@ def cancel(request: HttpRequest, site: AdminSite, *, member_id: int, redemption_
         redemption=redemption,
         refused=refused,
         open=restoring.is_open(redemption, at=at),
+        today=day_of(request.user),
         returning=restoring.returning(redemption, today=day_of(request.user)),
         never=NEVER,
         back=points_tab(member, redemption.currency),

@@ -15,10 +15,11 @@ from foundation.querying import statement
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from points import ledger
-from points.models import Allocation, Kind, Redemption
+from points.models import Allocation, Entry, Kind, Redemption
 from points.redeeming import MEMBER, STAFF, UnknownPurse
 
-# What comes back can be used for so long at least.
+# What comes back can be used for so long at least, the first time: what has come back once keeps its day, or redeeming and cancelling
+# again and again would keep points for ever.
 LEAST_DAYS = 30
 # So long may a member, or a teller for him, take back what he chose; a partner knows himself what he didn't deliver.
 WINDOW = datetime.timedelta(days=7)
@@ -93,15 +94,25 @@ def cancel_each(redemption_ids: Sequence[uuid.UUID], *, at: datetime.datetime, a
 
 
 def returning(redemption: Redemption, *, today: datetime.date) -> list[tuple[int, datetime.date]]:
-    """Return what would come back on `today`: points and the last day to use them, lot by lot, the first to lapse first."""
+    """Return what would come back on `today`: points and the last day to use them, lot by lot, the first to lapse first.
+
+    A last day before `today`: it would lapse at once, since it has come back before.
+    """
     if redemption.entry_number is None:
         return []
     taken = Allocation.objects.filter(
         member_id=redemption.member_id, currency_id=redemption.currency_id, debit_number=redemption.entry_number
     )
     least = today + datetime.timedelta(days=LEAST_DAYS)
-    lots = taken.order_by("lot_expires_on", "lot_number").values_list("points", "lot_expires_on")
-    return [(points, max(expires_on, least)) for points, expires_on in lots]
+    lots = list(taken.order_by("lot_expires_on", "lot_number").values_list("points", "lot_expires_on", "lot_number"))
+    came_back = Entry.objects.filter(
+        member_id=redemption.member_id,
+        currency_id=redemption.currency_id,
+        number__in=[number for _points, _expires_on, number in lots],
+        kind=Kind.RESTORE,
+    )
+    keeps = set(came_back.values_list("number", flat=True))
+    return [(points, expires_on if number in keeps else max(expires_on, least)) for points, expires_on, number in lots]
 
 
 def is_open(redemption: Redemption, *, at: datetime.datetime) -> bool:

@@ -102,6 +102,7 @@ def _give_back(request: HttpRequest, redemption: Redemption, *, back: str, done:
         "back": back,
         "redemption": redemption,
         "is_open": restoring.is_open(redemption, at=at),
+        "today": day_of(request.user),
         "returning": restoring.returning(redemption, today=day_of(request.user)),
         "refused": refused,
         "never": NEVER,

@@ -207,6 +207,25 @@ def test_what_has_lapsed_while_it_was_held_comes_back_as_by_a_restore():
     assert books_ok(as_of=MONDAY)
 
 
+def test_what_had_come_back_once_and_lapses_while_it_is_held_is_gone():
+    """Holding again and again keeps no point for ever: thirty days are given once."""
+    wang, points = open_bank()
+    post(asked(wang, points, 100, expires_on=MONDAY, kind=Kind.RESTORE), asked(wang, points, 50))
+    wanted = aside(wang, points, 120)
+    hold(wanted)
+    start_closing(MONDAY)
+    lapsing.lapse(as_of=MONDAY, first_member=wang.pk, last_member=wang.pk, actor=CLERK)
+    finish_closing(MONDAY)
+
+    answers = release(wanted, today=TUESDAY)
+
+    assert answers == [Answer("released", None, 50)]
+    assert list(Entry.objects.filter(number__gt=2).order_by("number").values_list("kind", "points", "balance_after")) == [
+        (Kind.REDEEM, -100, 50), (Kind.RESTORE, 100, 150), (Kind.EXPIRE, -100, 50),
+    ]  # fmt: skip
+    assert books_ok(as_of=MONDAY)
+
+
 def test_what_comes_back_to_a_purse_that_owes_pays_first():
     wang, points = open_bank()
     post(asked(wang, points, 100, expires_on=APRIL_END))
