@@ -140,6 +140,18 @@ def test_reconciliation_names_what_is_broken_and_since_when(booked: House, finan
     assert "This has not run yet" in answer.content.decode()
 
 
+def test_reconciliation_shows_the_proof_made_last_of_whatever_date(booked: House, finance: Client) -> None:
+    at = datetime.datetime(2026, 3, 3, 17, tzinfo=datetime.UTC)
+    tuesday, hour = MONDAY + datetime.timedelta(days=1), datetime.timedelta(hours=1)
+    run = {"job": "prove", "status": "done", "counts": {}}
+    JobRun.objects.create(business_date=tuesday, started_at=at, finished_at=at, **run)
+    JobRun.objects.create(business_date=MONDAY, started_at=at + hour, finished_at=at + hour, **run)
+
+    answer = finance.get("/console/books/reconciliation/")
+
+    assert answer.context["proof"].business_date == MONDAY
+
+
 def test_before_the_first_totals_the_pages_say_what_to_wait_for(house: House, finance: Client) -> None:
     pages = [page for page in PAGES if "2026" not in page]
 

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from members.models import Member
-from points import holding, lapsing
+from points import holding, lapsing, releasing
 from points.holding import Aside
 from points.ledger import NEVER, Answer, PointsOutOfRange
 from points.models import Allocation, Entry, Hold, Kind, Lot, Purse
@@ -205,6 +205,26 @@ def test_what_has_lapsed_while_it_was_held_comes_back_as_by_a_restore():
     assert Lot.objects.get(number=4).expires_on == TUESDAY + datetime.timedelta(days=30)
     assert lots_of(wang) == [(0, 0, 0), (50, 0, 0), (100, 0, 0)]
     assert books_ok(as_of=MONDAY)
+
+
+def test_what_is_released_between_the_flip_and_its_night_answers_what_can_be_used():
+    """What lapsed with the date that is closing, or became available on the one that opened, is not booked yet."""
+    wang, points = open_bank()
+    post(
+        asked(wang, points, 100, expires_on=MONDAY),
+        asked(wang, points, 30, available_on=TUESDAY),
+        asked(wang, points, 50, expires_on=APRIL_END),
+    )
+    wanted = aside(wang, points, 20)
+    hold(wanted)
+    start_closing(MONDAY)
+
+    answers = release(wanted, today=TUESDAY)
+
+    lapsing.lapse(as_of=MONDAY, first_member=wang.pk, last_member=wang.pk, actor=CLERK)
+    releasing.release(as_of=MONDAY, first_member=wang.pk, last_member=wang.pk, actor=CLERK)
+    assert answers == [Answer("released", None, 100)]
+    assert purse_of(wang, points)["available"] == 100
 
 
 def test_what_had_come_back_once_and_lapses_while_it_is_held_is_gone():

@@ -1,4 +1,4 @@
--- Give holds back, which are then in p_state, released or lapsed; one answer per item: p_state (balance_after: what is available then),
+-- Give holds back, which are then in p_state, released or lapsed; one answer per item: p_state (balance_after: what can be used on p_on then),
 -- `duplicate` (was so before), the other way it ended, `unknown_hold`. What lies in lots that are usable on p_on returns to them. What has lapsed
 -- meanwhile, and all of a purse that owes, comes back as by a restore: the redemption is booked and returned, one lot per lot held, which
 -- expires no earlier than 30 days after p_on, or when its lot did that is usable still or came by a restore itself: what has come back once
@@ -53,7 +53,12 @@ BEGIN
      WHERE h.member_id = p_member[s] AND h.currency_id = p_currency[s] AND h.key = p_key[s];
   END IF;
   RETURN QUERY
-  SELECT o.seq, o.outcome, NULL::integer, b.available
+  SELECT o.seq, o.outcome, NULL::integer,
+         -- As it can be used on p_on: between the flip of a date and its night a purse may not show yet what lapsed or was released.
+         CASE WHEN b.member_id IS NOT NULL THEN greatest((
+           SELECT coalesce(sum(l.remaining), 0) FROM points_lot l
+            WHERE l.member_id = b.member_id AND l.currency_id = b.currency_id AND l.expires_on >= p_on AND l.available_on <= open_on
+         ) - b.owed, 0)::bigint END
     FROM unnest(outcomes) WITH ORDINALITY AS o(outcome, seq)
     LEFT JOIN points_purse b ON b.member_id = p_member[o.seq] AND b.currency_id = p_currency[o.seq];
 END $$;
