@@ -1,6 +1,7 @@
 """Honest transactions: the edge opens one with `commit`, a verb only asserts that it stands in one."""
 
 import functools
+import random
 import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -12,7 +13,11 @@ R = TypeVar("R")
 
 # 40001 serialization_failure, 40P01 deadlock_detected: the database asks for the same thing once more.
 RETRIED = {"40001", "40P01"}
-TRIES = 5
+TRIES = 8
+
+
+class Again(Exception):
+    """What a verb read is no longer so: its whole transaction is to be run once more, as for a serialization failure."""
 
 
 def in_transaction(verb: Callable[P, R]) -> Callable[P, R]:
@@ -37,7 +42,7 @@ class Once(Protocol):
 
 
 def commit(verb: Callable[..., R], *, idempotency: Once | None = None, **arguments: Any) -> R:
-    """Run `verb(**arguments)` in one durable transaction; repeat it whole when the database asks for that, 5 times at most.
+    """Run `verb(**arguments)` in one durable transaction; repeat it whole when the database asks for that, 8 times at most.
 
     With `idempotency` the verb gives an Answer, which is kept in the same transaction and given again to the same request.
     """
@@ -46,8 +51,10 @@ def commit(verb: Callable[..., R], *, idempotency: Once | None = None, **argumen
         try:
             with transaction.atomic(durable=True):
                 return run(**arguments)
-        except OperationalError as error:
-            if getattr(error.__cause__, "pgcode", None) not in RETRIED or attempt == TRIES:
+        except (OperationalError, Again) as error:
+            is_asked = isinstance(error, Again) or getattr(error.__cause__, "pgcode", None) in RETRIED
+            if not is_asked or attempt == TRIES:
                 raise
-            time.sleep(0.01 * 2**attempt)
+            # By chance, so that who lost against each other don't meet again.
+            time.sleep(0.01 * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # nosec B311
     raise AssertionError("unreachable")

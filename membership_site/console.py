@@ -17,7 +17,7 @@ from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import corrections, ledger_pages
+from membership_site import corrections, freezes, ledger_pages
 from membership_site.home import home
 from membership_site.searching import search
 
@@ -114,6 +114,7 @@ class ConsoleSite(AdminSite):
             path("search/", self.admin_view(search), name="search"),
             *books.urls(self.admin_view),
             *corrections.addresses(self.admin_view),
+            *freezes.addresses(self.admin_view),
             *ledger_pages.urls(),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.
             *(url for url in super().get_urls() if hasattr(url, "url_patterns")),

@@ -21,8 +21,8 @@ from foundation.web.browsing import past
 from members import families
 from members.models import Account, Member
 from membership_site import counter
-from points import restoring, summaries
-from points.models import Entry, Lot, PointCurrency, PoolMonth, Purse, Redemption
+from points import freezing, restoring, summaries
+from points.models import Entry, Freeze, Lot, PointCurrency, PoolMonth, Purse, Redemption
 from tiers import explaining as tiers_explaining
 from tiers import standings
 from tiers.describing import Words
@@ -139,7 +139,8 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     purse = next((purse for purse in purses if purse["key"] == wanted), next(iter(purses), None))
     if purse is None:
         return {"purse": None}
-    own = Q(member_id=context["member"].pk, currency_id=purse["currency"].pk)
+    purse_key = {"member_id": context["member"].pk, "currency_id": purse["currency"].pk}
+    own = Q(**purse_key)
     entries = Entry.objects.filter(own).order_by("-number")
     before = request.GET.get("before", "")
     if before.isdecimal():
@@ -149,7 +150,7 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     for entry, reason in zip(rows, explaining.why_each(rows), strict=True):
         entry.reason, entry.redemption = reason, behind.get(entry.number)
         entry.approval = entry.cause.removeprefix("approval/") if entry.cause.startswith("approval/") else ""
-    redemptions = list(Redemption.objects.filter(own).order_by("-id")[:REDEMPTIONS])
+    redemptions = list(Redemption.objects.filter(own).select_related("for_member").order_by("-id")[:REDEMPTIONS])
     for redemption in redemptions:
         redemption.is_open = restoring.is_open(redemption, at=moment_of(request.user))
     open_lots = Lot.objects.filter(own, remaining__gt=0, expires_on__gte=context["as_of"])
@@ -157,6 +158,9 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {
         "purse": purse,
         "row": Purse.objects.get(own),
+        "freeze": Freeze.objects.standing(**purse_key).select_related("frozen_by").first(),
+        "may_freeze": request.user.has_perm(freezing.MAY_FREEZE),
+        "may_thaw": request.user.has_perm(freezing.MAY_THAW),
         "entries": rows[:PAGE],
         "before": str(rows[PAGE - 1].number) if len(rows) > PAGE else None,
         "is_first_page": not before,

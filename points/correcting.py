@@ -20,6 +20,7 @@ from foundation.approvals.digesting import digest_of
 from foundation.approvals.kinds import Aim, Change, Description, Kind, Payload
 from foundation.approvals.models import Request, employee_number_of
 from foundation.money import number
+from foundation.periods import day_of
 from foundation.transactions import in_transaction
 from members.models import Member, Person
 from points import adjusting, checking, summaries
@@ -59,7 +60,7 @@ def ask_by_hand(
             }
         ],
         members=Member.objects.filter(pk=member.pk),
-        today=requesting.day_of(at),
+        today=day_of(at),
     )
     if checked.errors:
         raise checking.RowRefused(field=checked.errors[0].field, why=checked.errors[0].sentence)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from foundation.translating import translated
 
 # A model is known by its app's models, wherever it is written down.
+from points.freezes import Freeze  # noqa: F401
 from points.holds import Hold, HoldPart  # noqa: F401
 from points.pools import PoolGrant, PoolMonth  # noqa: F401
 from points.redemptions import PURPOSES, Redemption, redemption_of  # noqa: F401
@@ -145,7 +146,10 @@ class Kind(models.IntegerChoices):
 
 
 class Purse(models.Model):
-    """One member's points in one currency; available + pending + held − owed = credited − debited − expired = Σ entries."""
+    """One member's points in one currency; available + pending + held − owed = credited − debited − expired = Σ entries.
+
+    Closed with its membership it keeps what had been credited, and what had been debited or was held, by then: no more comes or goes.
+    """
 
     pk = models.CompositePrimaryKey("member_id", "currency_id")
     member_id = models.BigIntegerField(_("member"))
@@ -160,6 +164,8 @@ class Purse(models.Model):
     entries = models.IntegerField(_("entries"), db_default=0)
     frozen = models.BooleanField(_("frozen"), db_default=False)
     last_booked_on = models.DateField(_("last booked on"), null=True)
+    closed_credited = models.BigIntegerField(_("credited when it was closed"), null=True)
+    closed_spent = models.BigIntegerField(_("debited or held when it was closed"), null=True)
 
     class Meta:
         verbose_name = _("purse")
@@ -175,6 +181,11 @@ class Purse(models.Model):
                     credited=F("available") + F("pending") + F("held") - F("owed") + F("debited") + F("expired")
                 ),
                 name="purse_sums_tie",
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_credited__isnull=True, closed_spent__isnull=True)
+                | Q(credited__lte=F("closed_credited"), closed_spent__gte=F("debited") + F("held")),
+                name="closed_purse_takes_nothing",
             ),
         ]
 

@@ -83,7 +83,8 @@ class ExpiringOut(serializers.Serializer):
 
 
 class BalanceOut(serializers.Serializer):
-    """A purse: what can be spent, what is on its way, what is held for a partner, what is owed, what lapses in the next twelve months."""
+    """A purse: what can be spent, what is on its way, what is held for a partner, what is owed, what lapses in the next twelve months;
+    `frozen`: it can't be spent for now."""
 
     currency = serializers.CharField()
     name = serializers.CharField()
@@ -92,6 +93,7 @@ class BalanceOut(serializers.Serializer):
     pending = serializers.IntegerField()
     held = serializers.IntegerField()
     owed = serializers.IntegerField()
+    frozen = serializers.BooleanField()
     worth = MoneyOut(allow_null=True)
     expiring = ExpiringOut(many=True)
 
@@ -127,6 +129,7 @@ def _purse(currency: PointCurrency, purse: purses.Purse) -> dict[str, Any]:
         "pending": purse.balance.pending,
         "held": purse.balance.held,
         "owed": purse.balance.owed,
+        "frozen": purse.balance.frozen,
         "worth": None if worth is None else {"amount": f"{Decimal(worth) / 100:.2f}", "currency": purse.money},
         "expiring": [
             {"on": lapse.on, "points": lapse.points, "ifInactive": lapse.if_inactive} for lapse in purse.lapses

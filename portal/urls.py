@@ -19,6 +19,7 @@ urlpatterns = [
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
     path("family", families.family, name="family"),
+    path("family/redemptions/<rdm:redemption_id>/give-back", using.give_family_back, name="give_family_back"),
     path("family/invite", families.invite, name="family_invite"),
     path("family/leave", families.leave, name="family_leave"),
     path("family/<int:place>/accept", families.accept, name="family_accept"),

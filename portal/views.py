@@ -141,7 +141,8 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
         "may_give_back": found.kind == Kind.REDEEM
         and found.told.redemption
         and restoring.is_open(found.told.redemption, at=moment_of(request.user))
-        and found.told.redemption.caller == redeeming.MEMBER,
+        and found.told.redemption.caller == redeeming.MEMBER
+        and found.told.redemption.for_member_id is None,
     }
     return render(request, "portal/entry.html", shown)
 

@@ -27,6 +27,7 @@ LIMITS: dict[str, dict[str, Limit]] = {
         Role.BRANCH_MANAGER: Limit(single=50_000, a_day=100_000),
         Role.FINANCE: Limit(single=None, a_day=None),
     },
+    "points.thaw": {Role.COMPLIANCE: Limit(single=None, a_day=None)},
 }
 
 

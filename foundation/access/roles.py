@@ -30,12 +30,16 @@ TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
 REQUESTS = {"approvals.view_request"}
 PROPOSE_POINTS = {"points.request_adjustment"}
 DECIDE_POINTS = {"points.decide_adjustment"}
+# A purse that must not be spent from for now: whoever hears of it first stops it; lifting is a step up.
+FREEZE, THAW, DECIDE_THAW = {"points.freeze_purse"}, {"points.thaw_purse"}, {"points.decide_thaw"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS),
-    Role.BRANCH_MANAGER: frozenset(RULES | PEOPLE | TOTALS | REQUESTS | PROPOSE_POINTS | DECIDE_POINTS),
+    Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS | FREEZE),
+    Role.BRANCH_MANAGER: frozenset(RULES | PEOPLE | TOTALS | REQUESTS | PROPOSE_POINTS | DECIDE_POINTS | FREEZE | THAW),
     Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS),
-    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX),
+    Role.COMPLIANCE: frozenset(
+        RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | FREEZE | THAW | DECIDE_THAW
+    ),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"}),
 }
