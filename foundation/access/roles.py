@@ -15,7 +15,7 @@ RULES = {
     "jobs.view_businessdate",
 }
 # A member's page: the person masked, his accounts, his ledger, his standings and the decisions behind them.
-PEOPLE = {"members.view_member"}
+PEOPLE = {"members.view_member", "tiers.view_protection"}
 # What a teller does for a member who stands before him.
 COUNTER = {"points.redeem"}
 # The bank's totals: no single member can be read out of them.
@@ -30,11 +30,15 @@ TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
 REQUESTS = {"approvals.view_request"}
 PROPOSE_POINTS = {"points.request_adjustment"}
 DECIDE_POINTS = {"points.decide_adjustment"}
+PROPOSE_TIERS = {"tiers.request_protection"}
+DECIDE_TIERS = {"tiers.decide_protection"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS),
-    Role.BRANCH_MANAGER: frozenset(RULES | PEOPLE | TOTALS | REQUESTS | PROPOSE_POINTS | DECIDE_POINTS),
-    Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS),
+    Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS),
+    Role.BRANCH_MANAGER: frozenset(
+        RULES | PEOPLE | TOTALS | REQUESTS | PROPOSE_POINTS | DECIDE_POINTS | PROPOSE_TIERS | DECIDE_TIERS
+    ),
+    Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS | DECIDE_TIERS),
     Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"}),
