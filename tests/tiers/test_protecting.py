@@ -63,7 +63,11 @@ def refused(call, code):
 def test_an_invitation_gives_the_tier_at_the_close_of_the_first_open_date(cast):
     protection = protect(cast)
 
-    assert (protection.starts_on, protection.tier.code, protection.reason) == (MONDAY, "silver", "moved his salary to us")
+    assert (protection.starts_on, protection.tier.code, protection.reason) == (
+        MONDAY,
+        "silver",
+        "moved his salary to us",
+    )
     assert review(MONDAY)["secured"] == 1
 
     assert decided(cast.wang) == [(MONDAY, "invited", "silver", JUNE_30)]
@@ -165,9 +169,7 @@ def test_two_requests_asked_for_before_either_is_approved_make_one_protection(ca
 
 def test_the_database_itself_keeps_protections_of_a_programme_apart(cast):
     protect(cast)
-    [row] = Protection.objects.values(
-        "member_id", "programme_id", "kind", "tier_id", "starts_on", "until", "reason"
-    )
+    [row] = Protection.objects.values("member_id", "programme_id", "kind", "tier_id", "starts_on", "until", "reason")
     payload = ask_payload(cast)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -266,7 +268,11 @@ def test_a_request_tells_the_standing_before_and_after(cast):
 
     assert told.sentence == "Invite member A-WANG to Silver in Loyalty until 30 June 2026."
     [change] = told.changes
-    assert (change.target, change.before, change.after) == ("A-WANG 王*", "Standard", "Silver, not lowered before 30 June 2026")
+    assert (change.target, change.before, change.after) == (
+        "A-WANG 王*",
+        "Standard",
+        "Silver, not lowered before 30 June 2026",
+    )
     assert kind_of(made.kind).describe(made.payload, user=cast.qian, as_of=MONDAY).changes[0].target == "A-WANG"
 
 
