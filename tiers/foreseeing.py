@@ -59,10 +59,7 @@ def dates_of(
     renews_on = review_on
     if validity is not None and not stood.grace_until and due and due > as_of:
         renews_on = _last_until(due, review_on, following, nightly=book.calendar == RuleBook.Calendar.NIGHTLY)
-    if stood.grace_until:
-        lowers_on = max(review_on, following(stood.grace_until))
-    else:
-        lowers_on = renews_on
+    lowers_on = max(review_on, following(stood.grace_until)) if stood.grace_until else renews_on
     # Nobody falls below what is secured; the first review that may lower him is the first not before its end.
     secured = [book.protected_until] if book.protected_until else []
     if protection and protection.tier.rank >= stood.tier.rank:

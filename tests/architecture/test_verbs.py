@@ -93,6 +93,7 @@ TRAILS = {
     "tiers.protection_requests.ask": REQUESTS,
     "tiers.protection_requests.ask_to_end": REQUESTS,
     "tiers.reviewing.review": DECISIONS,
+    "tiers.warning.warn": OUTBOX,
     "tiers.rolling.roll_up": DERIVED,
     "tiers.rolling.rebuild": DERIVED,
 }

@@ -199,7 +199,7 @@ def test_runtime_changes_nothing_of_a_protection_but_its_early_end(cast):
 
     for column in ("until = until + 1", "tier_id = tier_id", "member_id = member_id"):
         with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
-            connection.cursor().execute(f"UPDATE tiers_protection SET {column}")  # noqa: S608
+            connection.cursor().execute(f"UPDATE tiers_protection SET {column}")
     with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
         Protection.objects.all().delete()
 
