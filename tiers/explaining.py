@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from members.models import Member
 from tiers import standings, wording
-from tiers.compiling import Measure, Value, evaluate, load
+from tiers.compiling import Ladder, Measure, Value, evaluate, load
 from tiers.describing import Words, both, counting
 from tiers.foreseeing import Dates, Foreseen, dates_of, foresee
 from tiers.models import Condition, Decision, Programme, Protection, RuleBook, Tier
@@ -116,6 +116,10 @@ class Explanation:
         """Return the group that brings the next tier soonest; None at the top."""
         return min(self.rising, key=lambda group: group.distance, default=None)
 
+    def lacking(self, tier: Tier) -> str:
+        """Return what a higher tier asks that is missing, by its nearest way; "" where nothing is."""
+        return wording.nearest(dict(self.higher).get(tier, []))
+
     @property
     def outlook(self) -> list[str]:
         """Return what comes, in sentences."""
@@ -135,11 +139,13 @@ def explain(
     stood: standings.Stood | None = None,
     words: Words | None = None,
     history: Sequence[Decision] = (),
+    protections: Sequence[Protection] | None = None,
 ) -> Explanation | None:
     """Explain the member's tier in a programme as of a date in the reader's language; None where no rule book was in force.
 
     Figures are measured now, facts included that were booked later; the decision keeps those that it was made on. `history` are
-    decisions of the programme to be told too. Nine statements or fewer; five where `stood` and `words` are at hand already.
+    decisions of the programme to be told too, `protections` the member's, the last first. Nine statements or fewer; four where
+    `stood`, `words` and `protections` are at hand already.
     """
     books = load(
         programme.rule_books.order_by("-in_force_from").select_related("programme"),
@@ -151,7 +157,9 @@ def explain(
     ladders = {one.rule_book.pk: one for one in books}
     stood = stood or next(one for one in standings.at(member_id=member.pk, day=as_of) if one.programme == programme)
     words = words or Words()
-    protection = _protection(member, programme, as_of=as_of)
+    if protections is None:
+        protections = protections_of(member, as_of=as_of)
+    protection = next((one for one in protections if one.programme_id == programme.pk and one.until > as_of), None)
     dates = dates_of(ladder=ladder, stood=stood, protection=protection, as_of=as_of, joined_on=member.joined_on)
     values, satisfied = evaluate(ladder=ladder, member_id=member.pk, as_of=as_of, present=stood.tier)
     then, satisfied_then = values, satisfied
@@ -160,7 +168,7 @@ def explain(
     lasting = satisfied if satisfied.rank > stood.tier.rank else min(satisfied_then, stood.tier, key=_rank)
     foreseen = foresee(ladder=ladder, stood=stood, protection=protection, dates=dates, satisfied=lasting, as_of=as_of)
     higher = ladder.tiers[ladder.tiers.index(stood.tier) + 1 :]
-    rising = [(tier, [_group(one, values, words, keeps=False) for one in ladder.groups_of(tier)]) for tier in higher]
+    rising = [(tier, groups(ladder, tier, values, words, keeps=False)) for tier in higher]
     starts = [one.rule_book.in_force_from for one in books if one.rule_book.in_force_from > as_of]
     return Explanation(
         programme=programme,
@@ -177,8 +185,8 @@ def explain(
         dates=dates,
         foreseen=foreseen,
         new_rules_from=min(starts, default=None),
-        keeping=[_group(group, values, words, keeps=True) for group in ladder.groups_of(stood.tier)],
-        keeping_then=[_group(group, then, words, keeps=True) for group in ladder.groups_of(stood.tier)],
+        keeping=groups(ladder, stood.tier, values, words, keeps=True),
+        keeping_then=groups(ladder, stood.tier, then, words, keeps=True),
         rising=rising[0][1] if rising else [],
         higher=rising,
         reason=wording.told(stood.decision, ladders[stood.decision.rule_book_id], words)
@@ -193,10 +201,15 @@ def _rank(tier: Tier) -> int:
     return tier.rank
 
 
-def _protection(member: Member, programme: Programme, *, as_of: datetime.date) -> Protection | None:
-    """Return the member's last protection whose time, as it was agreed, is not over; it may have been ended early."""
-    of_member = Protection.objects.filter(member=member, programme=programme, until__gt=as_of)
-    return of_member.select_related("tier").order_by("-starts_on", "-id").first()
+def protections_of(member: Member, *, as_of: datetime.date) -> list[Protection]:
+    """Return the member's protections whose time, as it was agreed, is not over, the last first; one may have been ended early."""
+    agreed = Protection.objects.filter(member=member, until__gt=as_of).select_related("tier")
+    return list(agreed.order_by("-starts_on", "-id"))
+
+
+def groups(ladder: Ladder, tier: Tier, values: dict[str, Value], words: Words, *, keeps: bool) -> list[Group]:
+    """Return what a tier asks, to keep it or to enter, beside a member's figures."""
+    return [_group(group, values, words, keeps=keeps) for group in ladder.groups_of(tier)]
 
 
 def _group(group: list[Condition], values: dict[str, Value], words: Words, *, keeps: bool) -> Group:
