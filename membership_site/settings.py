@@ -218,7 +218,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"EntryKindEnum": "portal.api.KINDS"},
+    "ENUM_NAME_OVERRIDES": {
+        "EntryKindEnum": "portal.api.KINDS",
+        "TierDecisionEnum": "tiers.models.Decision.Outcome",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "foundation.web.describing.add_problems",
