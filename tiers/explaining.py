@@ -70,7 +70,7 @@ class Explanation:
     """
 
     programme: Programme
-    rule_book: RuleBook
+    ladder: Ladder
     as_of: datetime.date
     is_closed: bool
     tier: Tier
@@ -90,6 +90,10 @@ class Explanation:
     reason: str
     counting: list[str]
     history: list[str]
+
+    @property
+    def rule_book(self) -> RuleBook:
+        return self.ladder.rule_book
 
     @property
     def kept(self) -> bool:
@@ -172,7 +176,7 @@ def explain(
     starts = [one.rule_book.in_force_from for one in books if one.rule_book.in_force_from > as_of]
     return Explanation(
         programme=programme,
-        rule_book=ladder.rule_book,
+        ladder=ladder,
         as_of=as_of,
         is_closed=member.closed_on is not None and member.closed_on <= as_of,
         tier=stood.tier,
