@@ -12,7 +12,7 @@ from members.models import Member
 from tiers import calendars, explaining
 from tiers.compiling import Measure, Value, evaluate
 from tiers.describing import Words
-from tiers.explaining import Explanation, Group
+from tiers.explaining import Explanation, Measured
 from tiers.models import Tier
 
 DAY = datetime.timedelta(days=1)
@@ -35,28 +35,26 @@ class SpendForm(forms.Form):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Projected:
-    """What the review of `on` would find after `payments` monthly payments: the tier satisfied, and what the next one would lack."""
+    """What the review of `on` would find after `payments` monthly payments: the tier satisfied, and how far what paying adds to goes
+    towards the next one (None: there is none)."""
 
     on: datetime.date
     payments: int
     tier: Tier
     next_tier: Tier | None
-    groups: list[Group]
-
-    @property
-    def nearest(self) -> Group | None:
-        """Return the group that lacks least for the next tier; None at the top."""
-        return min(self.groups, key=lambda group: group.distance, default=None)
+    counted: list[Measured]
 
 
 def project(*, member: Member, told: Explanation, amount_minor: int, words: Words) -> list[Projected]:
     """Return what reviews of the next year would find, were one card payment of the amount made each month from now on.
 
     Points by the earning rules in force on the first of those reviews, no multiplier counted; what else the member has is as known
-    today. Two statements, and one for each review.
+    today. Nothing where paying adds to no figure that the programme asks for. One statement, and one for each review.
     """
     dates = _dates(member, told)
     points = previewing.earned_by_card(amount_minor=amount_minor, on=dates[0])
+    if not any(_of_one(measure, points=points, amount_minor=amount_minor) for measure in told.ladder.measures):
+        return []
     return [_found(member, told, on, points=points, amount_minor=amount_minor, words=words) for on in dates]
 
 
@@ -87,8 +85,14 @@ def _found(
         values[measure.key] = dataclasses.replace(value, total=value.total + added)
     place = max(place for place, tier in enumerate(ladder.tiers) if not place or _reaches(told, tier, values, words))
     next_tier = ladder.tiers[place + 1] if place + 1 < len(ladder.tiers) else None
-    groups = explaining.groups(ladder, next_tier, values, words, keeps=False) if next_tier else []
-    return Projected(on=on, payments=len(payments), tier=ladder.tiers[place], next_tier=next_tier, groups=groups)
+    asked = explaining.groups(ladder, next_tier, values, words, keeps=False) if next_tier else []
+    counted = [
+        one
+        for group in asked
+        for one in group.measured
+        if _of_one(one.measure, points=points, amount_minor=amount_minor)
+    ]
+    return Projected(on=on, payments=len(payments), tier=ladder.tiers[place], next_tier=next_tier, counted=counted)
 
 
 def _reaches(told: Explanation, tier: Tier, values: dict[str, Value], words: Words) -> bool:

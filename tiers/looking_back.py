@@ -85,7 +85,7 @@ def look_back(
                 valid_until=stood.valid_until,
                 grace_until=stood.grace_until,
                 decision=decision,
-                rule_book=decision and decision.rule_book,
+                rule_book=decision.rule_book if decision else None,
                 reason=wording.told(decision, ladder, words) if decision else wording.everybodys(stood.tier),
                 secured=wording.protected(protection) if protection else "",
                 keeping=keeping,

@@ -84,7 +84,8 @@ def _union_before(
 
     Of a calendar with no review between them there is none; the anniversaries of a member lie a year apart.
     """
-    parts, known = [], {}
+    parts: list[str] = []
+    known: dict[str, Any] = {}
     for place, ladder in enumerate(ladders):
         day = on - datetime.timedelta(days=1)
         while day > as_of and not calendars.is_review(ladder.rule_book, day):

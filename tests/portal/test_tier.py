@@ -147,10 +147,10 @@ def test_what_a_monthly_spending_would_give_is_estimated(page: Page, spending: R
     answer = text.partition("With ¥100.00 by card each month")[2].partition("An estimate, not a promise")[0]
     assert re.findall(r"after (\d+) payments?", answer) == ["1", "6", "12"]
     assert re.findall(r'data-tier="(\w+)"', answer) == ["standard", "silver", "silver"]
-    assert re.findall(r"Missing for (\w+): ([\d,]+) more", answer) == [
-        ("Silver", "400"),
-        ("Gold", "900"),
-        ("Gold", "300"),
+    assert re.findall(r"([\d,]+) of ([\d,]+) for (\w+)", answer) == [
+        ("100", "500", "Silver"),
+        ("600", "1,500", "Gold"),
+        ("1,200", "1,500", "Gold"),
     ]
 
 
@@ -196,3 +196,7 @@ def test_several_programmes_are_listed_with_their_tiers_first(page: Page, spendi
 
     assert re.findall(r'href="#(\w+)"', listed) == ["loyalty", "companion"]
     assert "next review on" in listed
+
+
+def test_where_paying_counts_for_nothing_it_says_so(page: Page, rule_book: RuleBook) -> None:
+    assert "Paying by card adds nothing to what this programme asks for." in page("/tier?spend=100")
