@@ -6,10 +6,12 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Trim, Upper
 from django.utils.translation import gettext_lazy as _
 
 from foundation.access import visibility
 from foundation.access.models import Branch, User
+from foundation.approvals.models import employee_number_of
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
@@ -25,6 +27,13 @@ class MemberQuerySet(models.QuerySet["Member"]):
         if user.is_active and user.is_superuser:
             return self.all()
         return self.in_branches(visibility.paths(user, permission=visibility.SEE_MEMBERS, on=on))
+
+    def of_employee(self, user: User) -> Self:
+        """Keep the members who are this user, or sign in by another account of the same employee."""
+        himself = Q(user=user)
+        if own_number := employee_number_of(user):
+            himself |= Q(employee=own_number)
+        return self.annotate(employee=Upper(Trim("user__employee_number"))).filter(himself)
 
     def numbered(self, first: int, last: int) -> Self:
         """Keep the members with first <= id <= last: one chunk of the night."""

@@ -15,7 +15,7 @@ from foundation.jobs.models import Bank, BusinessDate
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Choice, choose, tier_pills
 from members.models import Member
-from membership_site import corrections, counter, member_page
+from membership_site import corrections, counter, member_page, protections
 from tiers.models import Programme, Standing, Tier
 
 
@@ -78,15 +78,16 @@ class MemberAdmin(BrowseAdmin):
     def get_queryset(self, request):
         visible = Member.objects.visible_to(request.user, on=day_of(request.user)).select_related("branch", "person")
         if request.resolver_match.url_name == "members_member_change":
-            # The page's statements are numbered: the last closed date comes with the member.
+            # The page's statements are numbered: the last closed date and the bank's currency come with the member.
             closed = BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).order_by("-date").values("date")[:1]
             has_families = Exists(Bank.objects.filter(family_pool=True))
-            return visible.annotate(last_closed=Subquery(closed), has_families=has_families)
+            money = Subquery(Bank.objects.values("currency")[:1])
+            return visible.annotate(last_closed=Subquery(closed), has_families=has_families, money=money)
         held = Standing.objects.filter(tier__rank__gt=0).select_related("tier")
         return visible.prefetch_related(Prefetch("standings", held, to_attr="held"))
 
     def get_urls(self) -> list:
-        return [*counter.urls(self.admin_site), *super().get_urls()]
+        return [*counter.urls(self.admin_site), *protections.urls(self.admin_site), *super().get_urls()]
 
     def get_list_display(self, request):
         programmes = Programme.objects.order_by("-is_main", "id")

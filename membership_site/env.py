@@ -85,6 +85,10 @@ class Environment:
         """Read a whole number."""
         return self._read(name, int, default, what)
 
+    def numbers(self, name: str, what: str, default: Any = REQUIRED) -> list[int]:
+        """Read whole numbers separated by commas."""
+        return self._read(name, lambda raw: [int(word) for word in raw.split(",") if word.strip()], default, what)
+
     def key(self, name: str, default: Any = REQUIRED) -> bytes:
         """Read 32 random bytes, written as URL-safe base64."""
         return self._read(name, _key, default, "32 random bytes as URL-safe base64")

@@ -21,12 +21,11 @@ from foundation.web.browsing import past
 from members import families
 from members.models import Account, Member
 from membership_site import counter
+from membership_site.member_tier import tier_tab
 from points import freezing, restoring, summaries
 from points.models import Entry, Freeze, Lot, PointCurrency, PoolMonth, Purse, Redemption
-from tiers import explaining as tiers_explaining
 from tiers import standings
 from tiers.describing import Words
-from tiers.models import GRADES, Decision
 
 PAGE = 25
 REDEMPTIONS = 10
@@ -40,7 +39,7 @@ def page(request: HttpRequest, *, member: Member, as_of: datetime.date) -> dict[
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else next(iter(TABS))
     closed = member.last_closed or as_of
-    words = Words()
+    words = Words(member.money)
     context = {
         "member": member,
         "title": member.number,
@@ -88,48 +87,6 @@ def balances_of(member: Member, *, as_of: datetime.date) -> dict[int, BalanceSna
     reported = BalanceSnapshot.objects.filter(member_id=member.pk, day__lte=as_of)
     last = reported.order_by("account_id", "-day", "-revision").distinct("account_id")
     return {snapshot.account_id: snapshot for snapshot in last}
-
-
-def tier_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return why the member holds his tier in one programme (`?programme=`), what the next one asks, and every decision on it."""
-    wanted, all_stood = request.GET.get("programme", ""), context["standings"]
-    stood = next((one for one in all_stood if one.programme.code == wanted), next(iter(all_stood), None))
-    if stood is None:
-        return {"explained": None}
-    made = Decision.objects.filter(member=context["member"], programme=stood.programme, as_of__lte=context["closed"])
-    decisions = list(made.select_related("from_tier", "to_tier", "rule_book").order_by("-as_of")[:PAGE])
-    explained = tiers_explaining.explain(
-        member=context["member"],
-        programme=stood.programme,
-        as_of=context["closed"],
-        stood=stood,
-        words=context["words"],
-        history=decisions,
-    )
-    return {
-        "stood": stood,
-        "explained": explained,
-        "rows": rows_of(explained, words=context["words"]) if explained else [],
-        "alternatives": max(len(explained.keeping), len(explained.rising)) if explained else 0,
-        "decisions": list(zip(decisions, explained.history, strict=True)) if explained else [],
-    }
-
-
-def rows_of(explained: tiers_explaining.Explanation, *, words: Words) -> list[dict[str, Any]]:
-    """Return one row per measure and alternative: the member's figure beside what keeping his tier and what the next one asks."""
-    rows: dict[tuple[int, str], dict[str, Any]] = {}
-    for purpose, groups in (("keep", explained.keeping), ("rise", explained.rising)):
-        for place, group in enumerate(groups, 1):
-            for one in group.measured:
-                row = rows.setdefault(
-                    (place, one.measure.key), {"place": place, "keep": None, "rise": None, "measured": one}
-                )
-                row[purpose] = one
-    for row in rows.values():
-        rise = row["rise"]
-        short = rise and rise.gap and rise.measure.metric not in GRADES
-        row["short"] = words.shown(rise.measure, rise.gap) if short else ""
-    return [rows[key] for key in sorted(rows, key=lambda key: key[0])]
 
 
 def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

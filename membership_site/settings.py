@@ -28,6 +28,10 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", "origins with their sch
 TIME_ZONE = env.text("BANK_TIME_ZONE", "the bank's zone", default="Asia/Shanghai")
 NIGHT_CHUNK_MEMBERS = env.number("NIGHT_CHUNK_MEMBERS", "members a chunk of the night", default=20_000)
 NIGHT_WORKERS = env.number("NIGHT_WORKERS", "workers that may share a night", default=2)
+TIER_PROTECTION_MONTHS = env.number(
+    "TIER_PROTECTION_MONTHS", "months that an invitation, freeze or override may last at most", default=24
+)
+TIER_WARNING_DAYS = env.numbers("TIER_WARNING_DAYS", "days before a downgrade, separated by commas", default=[30, 7])
 METRICS_TOKEN = env.text("METRICS_TOKEN", "the bearer token that /metrics asks for", default="")
 API_REQUESTS_PER_MINUTE = env.number(
     "API_REQUESTS_PER_MINUTE", "requests a minute for each client or user", default=600
@@ -214,7 +218,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"EntryKindEnum": "portal.api.KINDS"},
+    "ENUM_NAME_OVERRIDES": {
+        "EntryKindEnum": "portal.api.KINDS",
+        "TierDecisionEnum": "tiers.models.Decision.Outcome",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "foundation.web.describing.add_problems",

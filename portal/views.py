@@ -22,7 +22,8 @@ from points import redeeming, restoring, stating
 from points.expiring import describe as describe_expiry
 from points.ledger import NEVER
 from points.models import Allocation, Entry, Kind, Lot, PointCurrency
-from portal import history, purses, telling
+from portal import history, projecting, purses, telling
+from portal.projecting import SpendForm
 from portal.statements import FORMS, MadeOut
 from tiers import describing, explaining, standings
 from tiers.models import Condition, Decision
@@ -176,21 +177,35 @@ def statement(
 
 @member_page
 def tier(request: HttpRequest, *, member: Member) -> HttpResponse:
-    """Show, for each programme, what holds the tier, what the next one asks, what counts, and how it came about."""
+    """Show, for each programme, what holds the tier, what comes when, what the next one asks, what counts, how it came about; and on
+    asking (`?spend=` units of money a month) which tier that would give."""
     as_of = member.last_closed or day_of(request.user)
     words = describing.Words(member.money)
     decisions = Decision.objects.filter(member=member, as_of__lte=as_of).order_by("-as_of")
     decisions = list(decisions.select_related("from_tier", "to_tier")[:DECISIONS])
+    protections = explaining.protections_of(member, as_of=as_of)
+    form = SpendForm(request.GET if "spend" in request.GET else None)
+    spend_minor = form.cleaned_data["spend"] * 100 if form.is_bound and form.is_valid() else None
     programmes = []
     for stood in standings.at(member_id=member.pk, day=as_of):
         past = [decision for decision in decisions if decision.programme_id == stood.programme.pk]
-        explained = explaining.explain(
-            member=member, programme=stood.programme, as_of=as_of, stood=stood, words=words, history=past
+        told = explaining.explain(
+            member=member,
+            programme=stood.programme,
+            as_of=as_of,
+            stood=stood,
+            words=words,
+            history=past,
+            protections=protections,
         )
-        if explained:
-            story = list(zip(past, explained.history, strict=True))
-            programmes.append((explained, describing.describe(explained.rule_book), story))
-    return render(request, "portal/tier.html", {"door": "tier", "as_of": as_of, "programmes": programmes})
+        if told:
+            story = list(zip(past, told.history, strict=True))
+            projected = []
+            if spend_minor:
+                projected = projecting.project(member=member, told=told, amount_minor=spend_minor, words=words)
+            programmes.append((told, describing.described(told.ladder), story, projected))
+    shown = {"door": "tier", "as_of": as_of, "programmes": programmes, "form": form}
+    return render(request, "portal/tier.html", shown | {"spend_minor": spend_minor, "money": member.money})
 
 
 @member_page

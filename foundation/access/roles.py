@@ -15,7 +15,7 @@ RULES = {
     "jobs.view_businessdate",
 }
 # A member's page: the person masked, his accounts, his ledger, his standings and the decisions behind them.
-PEOPLE = {"members.view_member"}
+PEOPLE = {"members.view_member", "tiers.view_protection"}
 # What a teller does for a member who stands before him.
 COUNTER = {"points.redeem"}
 # The bank's totals: no single member can be read out of them.
@@ -32,11 +32,24 @@ PROPOSE_POINTS = {"points.request_adjustment"}
 DECIDE_POINTS = {"points.decide_adjustment"}
 # A purse that must not be spent from for now: whoever hears of it first stops it; lifting is a step up.
 FREEZE, THAW, DECIDE_THAW = {"points.freeze_purse"}, {"points.thaw_purse"}, {"points.decide_thaw"}
+PROPOSE_TIERS = {"tiers.request_protection"}
+DECIDE_TIERS = {"tiers.decide_protection"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS | FREEZE),
-    Role.BRANCH_MANAGER: frozenset(RULES | PEOPLE | TOTALS | REQUESTS | PROPOSE_POINTS | DECIDE_POINTS | FREEZE | THAW),
-    Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS),
+    Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE),
+    Role.BRANCH_MANAGER: frozenset(
+        RULES
+        | PEOPLE
+        | TOTALS
+        | REQUESTS
+        | PROPOSE_POINTS
+        | DECIDE_POINTS
+        | PROPOSE_TIERS
+        | DECIDE_TIERS
+        | FREEZE
+        | THAW
+    ),
+    Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS | DECIDE_TIERS),
     Role.COMPLIANCE: frozenset(
         RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | FREEZE | THAW | DECIDE_THAW
     ),

@@ -5,7 +5,7 @@ import inspect
 
 from tests.architecture.test_house import ROOT, SOURCES
 
-AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, OUTBOX, DERIVED = (
+AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, OUTBOX, DERIVED, PROTECTIONS = (
     "audit",
     "facts",
     "entries",
@@ -15,6 +15,7 @@ AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, OUTBOX, DERIVED = (
     "requests, audited by the verb that makes them",
     "outbox rows",
     "derived from facts, rebuilt at will",
+    "protections, which name their requests; the approval's event tells the rest",
 )
 
 # A verb without a line here fails, so that its author says what remembers it.
@@ -92,7 +93,12 @@ TRAILS = {
     "points.transferring.credit_back": ENTRIES,
     "points.sealing.digest": SEALS,
     "points.sealing.seal": SEALS,
+    "tiers.protecting.protect": PROTECTIONS,
+    "tiers.protecting.end": PROTECTIONS,
+    "tiers.protection_requests.ask": REQUESTS,
+    "tiers.protection_requests.ask_to_end": REQUESTS,
     "tiers.reviewing.review": DECISIONS,
+    "tiers.warning.warn": OUTBOX,
     "tiers.rolling.roll_up": DERIVED,
     "tiers.rolling.rebuild": DERIVED,
 }

@@ -36,6 +36,7 @@ OPEN_TO = {
     "outbox.obligation": {Role.COMPLIANCE, Role.IT},
     "points.pointcurrency": STAFF,
     "tiers.programme": STAFF,
+    "tiers.protection": {Role.TELLER, Role.BRANCH_MANAGER, Role.COMPLIANCE},
     "tiers.rulebook": STAFF,
 }
 

@@ -71,7 +71,7 @@ def test_the_next_tier_shows_each_figure_beside_its_minimum_and_the_nearest_way(
     assert explanation.nearest is explanation.rising[1]
     assert explanation.sentences == [
         "Standard, as everybody who satisfies no higher tier.",
-        "Missing for Silver: 1 more growth point.",
+        "Missing for Silver: 1 more growth point. It is given the night all is met.",
     ]
 
 
@@ -84,7 +84,8 @@ def test_the_present_tier_is_told_from_its_decision(book):
     assert explanation.sentences == [
         "Silver since 31 March 2026, up from Standard, because of "
         "average daily assets of ¥4,280.00 in the last 90 days (¥2,000.00 or more are asked).",
-        "Missing for Gold: ¥720.00 more in average daily assets and 2 more products.",
+        "Each review decides afresh, the next one on 2 April 2026.",
+        "Missing for Gold: ¥720.00 more in average daily assets and 2 more products. It is given the night all is met.",
     ]
     assert [[one.met for one in group.measured] for group in explanation.keeping] == [[True], [False]]
     assert explain(member=member, programme=book.programme, as_of=MARCH_31 - DAY).tier.code == "standard"
@@ -97,7 +98,10 @@ def test_at_the_top_nothing_is_missing(book):
     explanation = explain(member=member, programme=book.programme, as_of=MARCH_31)
 
     assert (explanation.tier.code, explanation.next_tier, explanation.nearest) == ("gold", None, None)
-    assert explanation.outlook == ["There is no higher tier."]
+    assert explanation.outlook == [
+        "Each review decides afresh, the next one on 1 April 2026.",
+        "There is no higher tier.",
+    ]
     assert explanation.sentences[0].endswith(
         "because of average daily assets of ¥5,000.00 in the last 90 days (¥5,000.00 or more are asked)"
         " and 2 products held (2 or more are asked)."
@@ -123,7 +127,7 @@ def test_before_the_review_the_explanation_says_what_it_will_give(book):
     explanation = explain(member=member, programme=book.programme, as_of=MARCH_31)
 
     assert explanation.satisfied.code == "gold"
-    assert explanation.outlook == ["All that Gold asks is met; the next review gives it."]
+    assert explanation.outlook == ["All that Gold asks is met; the review of 1 April 2026 gives it."]
 
 
 def test_the_gap_is_enough_and_no_more(book):
