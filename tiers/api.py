@@ -81,7 +81,7 @@ class PastOut(serializers.Serializer):
     validUntil = serializers.DateField(allow_null=True)  # noqa: N815
     graceUntil = serializers.DateField(allow_null=True)  # noqa: N815
     sentence = serializers.CharField()
-    secured = serializers.CharField(allow_blank=True)
+    protection = ProtectionOut(allow_null=True)
     decision = MadeOut(allow_null=True)
     keeping = GroupOut(many=True)
     rising = GroupOut(many=True)
@@ -125,7 +125,7 @@ class MemberTier(ApiView):
         last_closed = fencing.last_closed()
         day = asked.validated_data["date"] or last_closed or clock.today()
         past = look_back(member=member, day=day, last_closed=last_closed)
-        return Response(PastsOut({"date": day, "programmes": [_past(one) for one in past]}).data)
+        return Response(PastsOut({"date": day, "programmes": [_past(one, day=day) for one in past]}).data)
 
 
 def tier_out(tier: Tier) -> dict[str, str]:
@@ -159,7 +159,7 @@ def protection_out(protection: Protection | None, *, as_of: datetime.date) -> di
     return {"kind": protection.kind, "tier": tier_out(protection.tier)} | dates
 
 
-def _past(past: Past) -> dict[str, Any]:
+def _past(past: Past, *, day: datetime.date) -> dict[str, Any]:
     decision = past.decision
     return {
         "programme": past.programme.code,
@@ -168,7 +168,7 @@ def _past(past: Past) -> dict[str, Any]:
         "validUntil": past.valid_until,
         "graceUntil": past.grace_until,
         "sentence": past.reason,
-        "secured": past.secured,
+        "protection": protection_out(past.protection, as_of=day),
         "decision": decision
         and {
             "date": decision.as_of,

@@ -40,9 +40,14 @@ class Past:
     decision: Decision | None
     rule_book: RuleBook | None
     reason: str
-    secured: str
+    protection: Protection | None
     keeping: list[explaining.Group]
     rising: list[explaining.Group]
+
+    @property
+    def secured(self) -> str:
+        """Return what secured the tier on the day, in a few words; "" where nothing did."""
+        return wording.protected(self.protection) if self.protection else ""
 
     @property
     def kept(self) -> bool:
@@ -70,7 +75,7 @@ def look_back(
     words = words or Words()
     told = []
     for stood in all_stood:
-        decision, protection = stood.decision, protections.get(stood.programme.pk)
+        decision = stood.decision
         above = stood.tiers[stood.tiers.index(stood.tier) + 1 :]
         keeping, rising = [], []
         if decision:
@@ -87,7 +92,7 @@ def look_back(
                 decision=decision,
                 rule_book=decision.rule_book if decision else None,
                 reason=wording.told(decision, ladder, words) if decision else wording.everybodys(stood.tier),
-                secured=wording.protected(protection) if protection else "",
+                protection=protections.get(stood.programme.pk),
                 keeping=keeping,
                 rising=rising,
             )

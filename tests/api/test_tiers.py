@@ -115,6 +115,19 @@ def test_a_day_without_an_answer_is_a_problem(cast, date, status, code):
     assert code is None or answer.json()["code"] == code
 
 
+def test_a_past_day_names_the_protection_that_held(cast):
+    protect(cast, on=MONDAY + DAY, tier=cast.programme.tiers.get(rank=3))
+    review(MONDAY + DAY)
+
+    [past] = bearing(system("members:read")).get(path(cast.wang)).json()["programmes"]
+
+    assert (past["decision"]["outcome"], past["protection"]["kind"], past["protection"]["until"]) == (
+        "invited",
+        "invitation",
+        "2026-06-30",
+    )
+
+
 def test_who_may_not_read_the_member_finds_no_tier_of_his(cast, wang):
     staff = Client()
     staff.force_login(cast.lin)
