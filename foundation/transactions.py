@@ -20,13 +20,50 @@ def in_transaction(verb: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(verb)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not connection.in_atomic_block:
+        if not connection.in_atomic_block and not OneStatement.is_open():
             raise RuntimeError(
                 f"{verb.__module__}.{verb.__qualname__} must stand in a transaction: use transactions.commit"
             )
         return verb(*args, **kwargs)
 
     return guarded
+
+
+def one_statement(where: Callable[..., bool]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Mark a verb that says one statement to the database and no more, where `where` says so of its arguments.
+
+    Such a call, committed by itself, spares the database's BEGIN and COMMIT: one trip instead of three.
+    """
+
+    def mark(verb: Callable[P, R]) -> Callable[P, R]:
+        verb.is_one_statement = where  # type: ignore[attr-defined]
+        return verb
+
+    return mark
+
+
+class OneStatement:
+    """A transaction that is one statement, committed or rolled back by the database itself; a second raises RuntimeError unsaid."""
+
+    said = False
+
+    def __enter__(self) -> None:
+        connection.execute_wrappers.append(self)
+
+    def __exit__(self, *raised: object) -> None:
+        connection.execute_wrappers.remove(self)
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        """Say the statement, as a wrapper of Django's around every statement of the connection."""
+        if self.said:
+            raise RuntimeError("a verb marked as one statement says a second: it needs a transaction")
+        self.said = True
+        return execute(sql, params, many, context)
+
+    @staticmethod
+    def is_open() -> bool:
+        """Say whether the connection stands in such a transaction."""
+        return any(isinstance(wrapper, OneStatement) for wrapper in connection.execute_wrappers)
 
 
 class Once(Protocol):
@@ -42,12 +79,19 @@ def commit(verb: Callable[..., R], *, idempotency: Once | None = None, **argumen
     With `idempotency` the verb gives an Answer, which is kept in the same transaction and given again to the same request.
     """
     run = functools.partial(idempotency.once, verb) if idempotency else verb
+    is_alone = idempotency is None and _is_one_statement(verb, arguments)
     for attempt in range(1, TRIES + 1):
         try:
-            with transaction.atomic(durable=True):
+            with OneStatement() if is_alone else transaction.atomic(durable=True):
                 return run(**arguments)
         except OperationalError as error:
             if getattr(error.__cause__, "pgcode", None) not in RETRIED or attempt == TRIES:
                 raise
             time.sleep(0.01 * 2**attempt)
     raise AssertionError("unreachable")
+
+
+def _is_one_statement(verb: Callable[..., Any], arguments: dict[str, Any]) -> bool:
+    """Say whether the call is one statement and would be a transaction of its own; inside another, it is none and may not be."""
+    where = getattr(verb, "is_one_statement", None)
+    return where is not None and not connection.in_atomic_block and where(**arguments)
