@@ -3,9 +3,10 @@
 import functools
 import time
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,15 +44,22 @@ def one_statement(where: Callable[..., bool]) -> Callable[[Callable[P, R]], Call
 
 
 class OneStatement:
-    """A transaction that is one statement, committed or rolled back by the database itself; a second raises RuntimeError unsaid."""
+    """A transaction that is one statement, which the database commits or rolls back itself; a second raises RuntimeError unsaid."""
 
-    said = False
+    def __init__(self) -> None:
+        self.said = False
+        self.connection = connections[DEFAULT_DB_ALIAS]
 
     def __enter__(self) -> None:
-        connection.execute_wrappers.append(self)
+        # What Django says to a new connection is said before, not within.
+        self.connection.close_if_health_check_failed()
+        self.connection.ensure_connection()
+        self.connection.execute_wrappers.append(self)
 
-    def __exit__(self, *raised: object) -> None:
-        connection.execute_wrappers.remove(self)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.connection.execute_wrappers.remove(self)
+        if kind is not None:  # a connection that broke is made anew the next time, as it is after a transaction
+            self.connection.close_if_unusable_or_obsolete()
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         """Say the statement, as a wrapper of Django's around every statement of the connection."""
@@ -92,6 +100,6 @@ def commit(verb: Callable[..., R], *, idempotency: Once | None = None, **argumen
 
 
 def _is_one_statement(verb: Callable[..., Any], arguments: dict[str, Any]) -> bool:
-    """Say whether the call is one statement and would be a transaction of its own; inside another, it is none and may not be."""
+    """Say whether the call is one statement and can be a transaction of its own; inside another it can't."""
     where = getattr(verb, "is_one_statement", None)
-    return where is not None and not connection.in_atomic_block and where(**arguments)
+    return where is not None and connection.get_autocommit() and where(**arguments)
