@@ -6,7 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,7 +22,8 @@ def in_transaction(verb: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(verb)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not connection.in_atomic_block and not OneStatement.is_open():
+        here = connections[DEFAULT_DB_ALIAS]
+        if not here.in_atomic_block and not any(isinstance(around, OneStatement) for around in here.execute_wrappers):
             raise RuntimeError(
                 f"{verb.__module__}.{verb.__qualname__} must stand in a transaction: use transactions.commit"
             )
@@ -46,9 +48,9 @@ def one_statement(where: Callable[..., bool]) -> Callable[[Callable[P, R]], Call
 class OneStatement:
     """A transaction that is one statement, which the database commits or rolls back itself; a second raises RuntimeError unsaid."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.connection = connection
         self.said = False
-        self.connection = connections[DEFAULT_DB_ALIAS]
 
     def __enter__(self) -> None:
         # What Django says to a new connection is said before, not within.
@@ -56,7 +58,9 @@ class OneStatement:
         self.connection.ensure_connection()
         self.connection.execute_wrappers.append(self)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.connection.execute_wrappers.remove(self)
         if kind is not None:  # a connection that broke is made anew the next time, as it is after a transaction
             self.connection.close_if_unusable_or_obsolete()
@@ -67,11 +71,6 @@ class OneStatement:
             raise RuntimeError("a verb marked as one statement says a second: it needs a transaction")
         self.said = True
         return execute(sql, params, many, context)
-
-    @staticmethod
-    def is_open() -> bool:
-        """Say whether the connection stands in such a transaction."""
-        return any(isinstance(wrapper, OneStatement) for wrapper in connection.execute_wrappers)
 
 
 class Once(Protocol):
@@ -87,19 +86,16 @@ def commit(verb: Callable[..., R], *, idempotency: Once | None = None, **argumen
     With `idempotency` the verb gives an Answer, which is kept in the same transaction and given again to the same request.
     """
     run = functools.partial(idempotency.once, verb) if idempotency else verb
-    is_alone = idempotency is None and _is_one_statement(verb, arguments)
+    here = connections[DEFAULT_DB_ALIAS]
+    # Inside a transaction no call is one of its own: there `durable` refuses it.
+    where = None if idempotency or here.in_atomic_block else getattr(verb, "is_one_statement", None)
+    is_alone = where is not None and where(**arguments)
     for attempt in range(1, TRIES + 1):
         try:
-            with OneStatement() if is_alone else transaction.atomic(durable=True):
+            with OneStatement(here) if is_alone else transaction.atomic(durable=True):
                 return run(**arguments)
         except OperationalError as error:
             if getattr(error.__cause__, "pgcode", None) not in RETRIED or attempt == TRIES:
                 raise
             time.sleep(0.01 * 2**attempt)
     raise AssertionError("unreachable")
-
-
-def _is_one_statement(verb: Callable[..., Any], arguments: dict[str, Any]) -> bool:
-    """Say whether the call is one statement and can be a transaction of its own; inside another it can't."""
-    where = getattr(verb, "is_one_statement", None)
-    return where is not None and connection.get_autocommit() and where(**arguments)

@@ -88,9 +88,7 @@ def test_what_is_more_than_one_statement_has_a_transaction(committed, monkeypatc
     monkeypatch.setattr(ledger, "LITERALS", 1)
     wang, points = open_bank()
 
-    answers = transactions.commit(
-        ledger.post, batch=[asked(wang, points, 48), asked(wang, points, 7)], actor=CLERK
-    )
+    answers = transactions.commit(ledger.post, batch=[asked(wang, points, 48), asked(wang, points, 7)], actor=CLERK)
 
     assert [answer.outcome for answer in answers] == ["posted", "posted"]
     assert books_ok()

@@ -18,8 +18,7 @@ DECLARE
   stale_members bigint[]; stale_currencies smallint[]; stale_good_from date[];
   own bigint[]; own_waits boolean[]; reserved bigint[];
   answers points_answer[]; is_repeat boolean[]; rest points_rest[]; n_asked bigint; n_locked bigint; n_changed bigint;
-  raised_members bigint[]; entries_before integer[]; balances_before bigint[];
-  new_seqs bigint[]; new_numbers integer[]; new_balances bigint[]; broken name;
+  entries_before integer[]; balances_before bigint[]; new_seqs bigint[]; new_numbers integer[]; new_balances bigint[]; broken name;
 BEGIN
   IF p_business_date IS NOT NULL THEN
     PERFORM points_check_closing(p_business_date);
@@ -113,10 +112,10 @@ BEGIN
        FROM (SELECT DISTINCT date_trunc('month', e)::date AS month FROM unnest(p_expires) e WHERE e < never) m;
   END IF;
 
-  -- 1b. A batch of plain credits to purses that stand, owe nothing and wait for nothing, which most of a night is, goes through the steps
-  --     below too, but with nothing to decide: the purses are locked and raised at once, in the order of their keys, and nothing is looked
-  --     up. A key that was posted before runs against its constraint; then, as wherever it turns out that the batch isn't plain, all this is
-  --     undone and the batch goes on as if nothing had been done. The first key tells a batch that comes again.
+  -- 1b. A batch of plain credits to purses that are open, owe nothing and wait for nothing, which most of a night is, goes through the steps
+  --     below too, but with nothing to decide: its purses are locked and raised at once, in the order of their keys, and no key is looked
+  --     up but the first, which tells a batch that comes again. Any other that was posted before runs against its constraint; then, or
+  --     where a purse has changed meanwhile, all this is undone, and the batch goes on as if nothing had been done.
   IF cardinality(p_key) > 1 AND p_takes IS NULL
      AND (SELECT bool_and(points > 0 AND (available_on > open_on
                                           OR expires_on < coalesce(p_business_date, greatest(occurred_on, open_on))) IS NOT TRUE)
@@ -135,14 +134,16 @@ BEGIN
                last_booked_on = greatest(b.last_booked_on, i.booked_on)
           FROM asked i
          WHERE b.member_id = i.member_id AND b.currency_id = i.currency_id AND b.pending = 0 AND b.owed = 0
-           AND NOT EXISTS (SELECT FROM asked a LEFT JOIN points_purse p ON p.member_id = a.member_id AND p.currency_id = a.currency_id
-                            WHERE (p.pending = 0 AND p.owed = 0) IS NOT TRUE)
-        RETURNING b.member_id, b.entries - i.items AS entries, b.available + b.held - i.points AS balance)
-      SELECT count(*), (SELECT count(*) FROM asked), array_agg(member_id), array_agg(entries), array_agg(balance)
-        INTO n_locked, n_asked, raised_members, entries_before, balances_before
+           AND NOT EXISTS (
+             SELECT FROM asked a
+               LEFT JOIN points_purse p ON p.member_id = a.member_id AND p.currency_id = a.currency_id
+               LEFT JOIN members_member m ON m.id = a.member_id
+              WHERE (p.pending = 0 AND p.owed = 0 AND m.status = 'active') IS NOT TRUE)
+        RETURNING b.entries - i.items AS entries, b.available + b.held - i.points AS balance)
+      SELECT count(*), (SELECT count(*) FROM asked), array_agg(entries), array_agg(balance)
+        INTO n_locked, n_asked, entries_before, balances_before
         FROM raised;
-      IF n_locked < n_asked
-         OR n_asked > (SELECT count(*) FROM unnest(raised_members) i JOIN members_member m ON m.id = i AND m.status = 'active') THEN
+      IF n_locked < n_asked THEN
         RAISE EXCEPTION 'not plain';
       END IF;
       WITH booked AS MATERIALIZED (  -- `place` finds an item's purse in what the last statement gave, which has the same order
