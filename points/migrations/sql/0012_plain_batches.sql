@@ -139,14 +139,15 @@ BEGIN
                LEFT JOIN points_purse p ON p.member_id = a.member_id AND p.currency_id = a.currency_id
                LEFT JOIN members_member m ON m.id = a.member_id
               WHERE (p.pending = 0 AND p.owed = 0 AND m.status = 'active') IS NOT TRUE)
-        RETURNING b.entries - i.items AS entries, b.available + b.held - i.points AS balance)
-      SELECT count(*), (SELECT count(*) FROM asked), array_agg(entries), array_agg(balance)
+        RETURNING b.member_id, b.currency_id, b.entries - i.items AS entries, b.available + b.held - i.points AS balance)
+      SELECT count(*), (SELECT count(*) FROM asked), array_agg(entries ORDER BY member_id, currency_id),
+             array_agg(balance ORDER BY member_id, currency_id)
         INTO n_locked, n_asked, entries_before, balances_before
         FROM raised;
       IF n_locked < n_asked THEN
         RAISE EXCEPTION 'not plain';
       END IF;
-      WITH booked AS MATERIALIZED (  -- `place` finds an item's purse in what the last statement gave, which has the same order
+      WITH booked AS MATERIALIZED (  -- `place` is that of an item's purse in what the last statement gave
         SELECT seq, member_id, currency_id, points, coalesce(p_business_date, greatest(p_occurred[seq], open_on)) AS booked_on,
                entries_before[place] + turn AS number, balances_before[place] + upto AS balance_after
           FROM (SELECT *, dense_rank() OVER (ORDER BY member_id, currency_id) AS place,
