@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from foundation.actors import Actor
 from foundation.querying import copy_rows, statement
 from foundation.refusals import Refusal
-from foundation.transactions import Again, in_transaction
+from foundation.transactions import Again, in_transaction, one_statement
 from points.models import Kind
 
 NEVER = datetime.date(9999, 12, 31)
@@ -130,6 +130,7 @@ COLUMNS = (
 COUNT = "SELECT outcome, count(*) FROM ({answers}) a GROUP BY outcome"
 
 
+@one_statement(where=lambda batch, **_: len(batch) <= LITERALS)
 @in_transaction
 def post(batch: Sequence[Posting], *, actor: Actor, business_date: datetime.date | None = None) -> list[Answer]:
     """Post a batch, all or nothing but by the answers, and return one answer per posting, in order.
