@@ -1,0 +1,104 @@
+"""Comparing rules in words: what a version says now and what another would say, term by term."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from foundation.money import number
+from tiers.compiling import Ladder, Measure
+from tiers.describing import Words
+from tiers.models import Condition, RuleBook, Tier
+
+NOTHING = "–"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One term that differs: whose it is (None: everybody's), what it is called, and what it was and will be."""
+
+    tier: Tier | None
+    what: str
+    before: str
+    after: str
+
+
+def compare(before: Ladder | None, after: Ladder, words: Words | None = None) -> list[Difference]:
+    """Return what differs between two ladders of a programme, from its general terms up to its highest tier, in the reader's language.
+
+    Without a `before` everything is new. One statement at most, where no `words` are given.
+    """
+    words = words or Words()
+    was = _terms(before, words) if before else {}
+    will_be = _terms(after, words)
+    keys = [*will_be, *(key for key in was if key not in will_be)]
+    tiers = {tier.pk: tier for tier in after.tiers}
+    found = [
+        Difference(
+            tier=tiers.get(tier or 0), what=what, before=was.get((tier, *rest, what), NOTHING),
+            after=will_be.get((tier, *rest, what), NOTHING),
+        )
+        for tier, *rest, what in keys
+        if was.get((tier, *rest, what)) != will_be.get((tier, *rest, what))
+    ]  # fmt: skip
+    return _together(sorted(found, key=lambda one: one.tier.rank if one.tier else -1), after)
+
+
+def _terms(ladder: Ladder, words: Words) -> dict[tuple[int | None | str, ...], str]:
+    """Return everything a ladder says, each by (tier, …, what it is called)."""
+    book = ladder.rule_book
+    terms: dict[tuple[int | None | str, ...], str] = {
+        (None, _("review calendar")): book.get_calendar_display(),
+        (None, _("upgrades")): _("every night") if book.upgrades_nightly else _("at the review"),
+        (None, _("downgrade")): book.get_downgrade_display(),
+        (None, _("how far down")): _("one tier") if book.one_step else _("to the tier whose minima are met"),
+    }
+    multipliers = {one.tier_id: one.multiplier for one in ladder.terms}
+    for tier, validity, grace in zip(ladder.tiers, ladder.validities, ladder.graces, strict=True):
+        terms[tier.pk, _("points multiplier")] = f"× {multipliers.get(tier.pk, 1):f}".rstrip("0").rstrip(".")
+        if tier.rank and book.downgrade != RuleBook.Downgrade.NEVER:
+            terms[tier.pk, _("validity")] = lasts(validity, "months") if validity else _("each review decides afresh")
+        if tier.rank and book.downgrade == RuleBook.Downgrade.GRACE:
+            terms[tier.pk, _("grace period")] = lasts(grace, book.grace_unit) if grace else _("none")
+    for condition in ladder.conditions:
+        terms |= dict(_minima(condition, words))
+    return terms
+
+
+def _minima(condition: Condition, words: Words) -> Iterable[tuple[tuple[int | None | str, ...], str]]:
+    measure = Measure.of(condition)
+    label = words.label(measure)
+    what = label if condition.group == 1 else _("way %(number)s: %(what)s") % {"number": condition.group, "what": label}
+    for purpose, minimum in ((_("to enter"), condition.enter_minimum), (_("to keep"), condition.keep_minimum)):
+        named = _("%(what)s, %(purpose)s") % {"what": what, "purpose": purpose}
+        yield (condition.tier_id, condition.group, measure.key, named), words.shown(measure, minimum)
+
+
+def _together(differences: list[Difference], ladder: Ladder) -> list[Difference]:
+    """Say once what differs in the same way for every tier above standard."""
+    above = {tier.pk for tier in ladder.tiers[1:]}
+    alike: dict[tuple[str, str, str], set[int]] = {}
+    for one in differences:
+        if one.tier:
+            alike.setdefault((one.what, one.before, one.after), set()).add(one.tier.pk)
+    said, result = set(), []
+    for one in differences:
+        key = (one.what, one.before, one.after)
+        if len(above) > 1 and one.tier and alike[key] == above:
+            if key not in said:
+                said.add(key)
+                result.append(dataclasses.replace(one, tier=None))
+        else:
+            result.append(one)
+    return sorted(result, key=lambda one: one.tier.rank if one.tier else -1)
+
+
+def lasts(length: int, unit: str) -> str:
+    """Return a length of time, such as “90 days”."""
+    pattern = (
+        ngettext("%(count)s month", "%(count)s months", length)
+        if unit == RuleBook.GraceUnit.MONTHS
+        else ngettext("%(count)s day", "%(count)s days", length)
+    )
+    return pattern % {"count": number(length)}
