@@ -9,7 +9,7 @@ from django.utils import translation
 from tests.factories import BankFactory, PointCurrencyFactory, ProgrammeFactory
 from tests.tiers.ladders import MAY, random_document
 from tests.tiers.rules import FIRST, changed
-from tiers import comparing, reading, wording
+from tiers import contrasting, reading, wording
 from tiers.compiling import Measure, Statement, Value
 from tiers.describing import Words
 
@@ -100,7 +100,9 @@ def test_an_example_is_what_the_reviews_evaluator_finds(programme, seed):
 
 
 def differences(before, after):
-    return [(one.tier and one.tier.code, one.what, one.before, one.after) for one in comparing.compare(before, after)]
+    return [
+        (one.tier and one.tier.code, one.what, one.before, one.after) for one in contrasting.contrast(before, after)
+    ]
 
 
 def test_what_differs_is_said_term_by_term(programme):

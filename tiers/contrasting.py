@@ -1,4 +1,4 @@
-"""Comparing rules in words: what a version says now and what another would say, term by term."""
+"""Contrasting rules in words: what a version says now and what another would say, term by term."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ class Difference:
     after: str
 
 
-def compare(before: Ladder | None, after: Ladder, words: Words | None = None) -> list[Difference]:
+def contrast(before: Ladder | None, after: Ladder, words: Words | None = None) -> list[Difference]:
     """Return what differs between two ladders of a programme, from its general terms up to its highest tier, in the reader's language.
 
     Without a `before` everything is new. One statement at most, where no `words` are given.
@@ -45,10 +45,10 @@ def compare(before: Ladder | None, after: Ladder, words: Words | None = None) ->
     return _together(sorted(found, key=lambda one: one.tier.rank if one.tier else -1), after)
 
 
-def _terms(ladder: Ladder, words: Words) -> dict[tuple[int | None | str, ...], str]:
+def _terms(ladder: Ladder, words: Words) -> dict[tuple[int | str | None, ...], str]:
     """Return everything a ladder says, each by (tier, …, what it is called)."""
     book = ladder.rule_book
-    terms: dict[tuple[int | None | str, ...], str] = {
+    terms: dict[tuple[int | str | None, ...], str] = {
         (None, _("review calendar")): book.get_calendar_display(),
         (None, _("upgrades")): _("every night") if book.upgrades_nightly else _("at the review"),
         (None, _("downgrade")): book.get_downgrade_display(),
@@ -66,7 +66,7 @@ def _terms(ladder: Ladder, words: Words) -> dict[tuple[int | None | str, ...], s
     return terms
 
 
-def _minima(condition: Condition, words: Words) -> Iterable[tuple[tuple[int | None | str, ...], str]]:
+def _minima(condition: Condition, words: Words) -> Iterable[tuple[tuple[int | str | None, ...], str]]:
     measure = Measure.of(condition)
     label = words.label(measure)
     what = label if condition.group == 1 else _("way %(number)s: %(what)s") % {"number": condition.group, "what": label}
