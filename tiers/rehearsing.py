@@ -36,6 +36,7 @@ TASK = "rehearse"
 MOST_MONTHS = 120
 LAST_MEMBER = 2**63 - 1
 DAY = datetime.timedelta(days=1)
+PAUSE_SECONDS = 0.2  # between two looks at ranges that others hold
 SAMPLE = 1_000  # members whose first two dates are timed before a rehearsal starts
 # Beside the reviews: who stands where at each month's end, and what it costs.
 BESIDE = 1.3
@@ -131,7 +132,7 @@ def start(
         at=at,
         new={"programme": programme.code, "months": months, "digest": rehearsal.digest},
     )
-    transaction.on_commit(lambda: _send(rehearsal.pk), robust=True)
+    transaction.on_commit(lambda: send(rehearsal.pk), robust=True)
     return rehearsal
 
 
@@ -297,6 +298,13 @@ def go_on(*, rehearsal_id: int, most: int | None = None, tell: Callable[[Rehears
     return replayed == most
 
 
+def wait(*, rehearsal_id: int) -> None:
+    """Wait until other workers have done what they hold of a rehearsal; should their processes die, go on with it here."""
+    while found(rehearsal_id):
+        time.sleep(PAUSE_SECONDS)
+        go_on(rehearsal_id=rehearsal_id)
+
+
 def remaining_seconds(rehearsal: Rehearsal) -> int:
     """Return how long it will take one worker from here, by the ranges done so far; before the first, as was expected."""
     done = rehearsal.ranges.filter(done_at__isnull=False)
@@ -317,7 +325,7 @@ def idle() -> list[int]:
     return waiting
 
 
-def _send(rehearsal_id: int) -> None:
+def send(rehearsal_id: int) -> None:
     """Ask a worker to begin; nobody needs to hear it, since the minute's ring asks again."""
     try:
         current_app.send_task(TASK, kwargs={"rehearsal_id": rehearsal_id}, retry=False)
