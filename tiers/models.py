@@ -12,6 +12,7 @@ from foundation.translating import translated
 from members.models import Member
 from points.models import PointCurrency
 from tiers.protections import Protection  # noqa: F401
+from tiers.rehearsals import Rehearsal, RehearsedMove, RehearsedRange  # noqa: F401
 
 
 class Programme(models.Model):
@@ -147,7 +148,8 @@ class Series(models.Model):
     """A quantity kept as running totals per member, so that any window's figure is the difference of two rows.
 
     `selection` narrows it: account classes of assets, kinds of transactions, products held; empty takes all, of assets deposit,
-    wealth and insurance. The roll-up of `counted_from` computes it from all earlier facts, later ones carry it forward.
+    wealth and insurance. The roll-up of `counted_from` computes it from all earlier facts, later ones carry it forward. Late jumps
+    are kept from then on; of a series that is older than they are, from `late_from`.
     """
 
     id = models.SmallAutoField(primary_key=True)
@@ -159,6 +161,7 @@ class Series(models.Model):
     counted_from = models.DateField(
         _("counted from"), db_default=models.Func(function="bank_booking_date", output_field=models.DateField())
     )
+    late_from = models.DateField(_("late facts kept apart from"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("series")
@@ -316,6 +319,29 @@ class RunningTotal(models.Model):
     class Meta:
         verbose_name = _("running total")
         verbose_name_plural = _("running totals")
+
+
+class LateJump(models.Model):
+    """By how much a roll-up changed a member's series from a day before its business date on (a hot table; docs/adr/0010).
+
+    What a running total was by the facts booked by D is the total of today less the late jumps booked after D. `first_day` is the
+    first day that an average had counted from until then, where the roll-up changed it; `booked_on` where it had none.
+    """
+
+    pk = models.CompositePrimaryKey("member_id", "series_id", "day", "booked_on")
+    member_id = models.BigIntegerField(_("member"))
+    series_id = models.SmallIntegerField(_("series"))
+    day = models.DateField(_("day"))
+    booked_on = models.DateField(_("booked on"))
+    change = models.BigIntegerField(_("change"))
+    first_day = models.DateField(_("first day before"), null=True)
+
+    class Meta:
+        verbose_name = _("late jump")
+        verbose_name_plural = _("late jumps")
+        constraints = [
+            models.CheckConstraint(condition=Q(day__lt=F("booked_on")), name="late_jump_is_booked_after_its_day")
+        ]
 
 
 class RolledUp(models.Model):

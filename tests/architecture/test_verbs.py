@@ -87,6 +87,7 @@ TRAILS = {
     "points.transferring.credit_back": ENTRIES,
     "points.sealing.digest": SEALS,
     "points.sealing.seal": SEALS,
+    "tiers.rehearsing.start": AUDIT,
     "tiers.reviewing.review": DECISIONS,
     "tiers.rolling.roll_up": DERIVED,
     "tiers.rolling.rebuild": DERIVED,
