@@ -7,7 +7,10 @@ class Tiers(AppConfig):
     name = "tiers"
 
     def ready(self) -> None:
+        from foundation.approvals import kinds
         from points import expiring
-        from tiers import standings
+        from tiers import proposing, standings
 
         expiring.register(tier_on=standings.main_tier_code, tier_names=standings.main_tier_names)
+        for kind in proposing.KINDS:
+            kinds.register(kind)

@@ -130,7 +130,7 @@ class Ladder:
 
 def ladders_in_force(*, as_of: datetime.date) -> list[Ladder]:
     """Return the rule book of each programme that is in force on `as_of`, in order of programme; four statements."""
-    books = RuleBook.objects.filter(in_force_from__lte=as_of).order_by("programme", "-in_force_from")
+    books = RuleBook.objects.standing().filter(in_force_from__lte=as_of).order_by("programme", "-in_force_from")
     return load(books.distinct("programme").select_related("programme"))
 
 

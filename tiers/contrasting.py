@@ -1,7 +1,7 @@
 """Contrasting rules in words: what a version says now and what another would say, term by term."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -24,6 +24,15 @@ class Difference:
     after: str
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Term:
+    """Whose term it is (0: everybody's) and what it is called; a minimum is known by its way and measure."""
+
+    tier: int = 0
+    what: str
+    measure: str = ""
+
+
 def contrast(before: Ladder | None, after: Ladder, words: Words | None = None) -> list[Difference]:
     """Return what differs between two ladders of a programme, from its general terms up to its highest tier, in the reader's language.
 
@@ -32,47 +41,50 @@ def contrast(before: Ladder | None, after: Ladder, words: Words | None = None) -
     words = words or Words()
     was = _terms(before, words) if before else {}
     will_be = _terms(after, words)
-    keys = [*will_be, *(key for key in was if key not in will_be)]
     tiers = {tier.pk: tier for tier in after.tiers}
     found = [
         Difference(
-            tier=tiers.get(tier or 0), what=what, before=was.get((tier, *rest, what), NOTHING),
-            after=will_be.get((tier, *rest, what), NOTHING),
+            tier=tiers.get(key.tier), what=key.what, before=was.get(key, NOTHING), after=will_be.get(key, NOTHING)
         )
-        for tier, *rest, what in keys
-        if was.get((tier, *rest, what)) != will_be.get((tier, *rest, what))
-    ]  # fmt: skip
+        for key in dict.fromkeys([*will_be, *was])
+        if was.get(key) != will_be.get(key)
+    ]
     return _together(sorted(found, key=lambda one: one.tier.rank if one.tier else -1), after)
 
 
-def _terms(ladder: Ladder, words: Words) -> dict[tuple[int | str | None, ...], str]:
-    """Return everything a ladder says, each by (tier, …, what it is called)."""
+def _terms(ladder: Ladder, words: Words) -> dict[_Term, str]:
+    """Return everything a ladder says, by whose and which term it is."""
     book = ladder.rule_book
-    terms: dict[tuple[int | str | None, ...], str] = {
-        (None, _("review calendar")): book.get_calendar_display(),
-        (None, _("upgrades")): _("every night") if book.upgrades_nightly else _("at the review"),
-        (None, _("downgrade")): book.get_downgrade_display(),
-        (None, _("how far down")): _("one tier") if book.one_step else _("to the tier whose minima are met"),
+    terms = {
+        _Term(what=_("review calendar")): book.get_calendar_display(),
+        _Term(what=_("upgrades")): _("every night") if book.upgrades_nightly else _("at the review"),
+        _Term(what=_("downgrade")): book.get_downgrade_display(),
+        _Term(what=_("how far down")): _("one tier") if book.one_step else _("to the tier whose minima are met"),
     }
     multipliers = {one.tier_id: one.multiplier for one in ladder.terms}
     for tier, validity, grace in zip(ladder.tiers, ladder.validities, ladder.graces, strict=True):
-        terms[tier.pk, _("points multiplier")] = f"× {multipliers.get(tier.pk, 1):f}".rstrip("0").rstrip(".")
+        terms[_Term(tier=tier.pk, what=_("points multiplier"))] = f"× {multipliers.get(tier.pk, 1):f}".rstrip(
+            "0"
+        ).rstrip(".")
         if tier.rank and book.downgrade != RuleBook.Downgrade.NEVER:
-            terms[tier.pk, _("validity")] = lasts(validity, "months") if validity else _("each review decides afresh")
+            terms[_Term(tier=tier.pk, what=_("validity"))] = (
+                lasts(validity, "months") if validity else _("each review decides afresh")
+            )
         if tier.rank and book.downgrade == RuleBook.Downgrade.GRACE:
-            terms[tier.pk, _("grace period")] = lasts(grace, book.grace_unit) if grace else _("none")
+            terms[_Term(tier=tier.pk, what=_("grace period"))] = lasts(grace, book.grace_unit) if grace else _("none")
     for condition in ladder.conditions:
         terms |= dict(_minima(condition, words))
     return terms
 
 
-def _minima(condition: Condition, words: Words) -> Iterable[tuple[tuple[int | str | None, ...], str]]:
+def _minima(condition: Condition, words: Words) -> Iterator[tuple[_Term, str]]:
     measure = Measure.of(condition)
     label = words.label(measure)
     what = label if condition.group == 1 else _("way %(number)s: %(what)s") % {"number": condition.group, "what": label}
     for purpose, minimum in ((_("to enter"), condition.enter_minimum), (_("to keep"), condition.keep_minimum)):
         named = _("%(what)s, %(purpose)s") % {"what": what, "purpose": purpose}
-        yield (condition.tier_id, condition.group, measure.key, named), words.shown(measure, minimum)
+        term = _Term(tier=condition.tier_id, what=named, measure=f"{condition.group} {measure.key}")
+        yield term, words.shown(measure, minimum)
 
 
 def _together(differences: list[Difference], ladder: Ladder) -> list[Difference]:

@@ -116,7 +116,7 @@ def explain(
     decisions of the programme to be told too. Seven statements or fewer; three where `stood` and `words` are at hand already.
     """
     books = load(
-        programme.rule_books.order_by("-in_force_from").select_related("programme"),
+        programme.rule_books.standing().order_by("-in_force_from").select_related("programme"),
         tiers=stood.tiers if stood else None,
     )
     ladder = next((one for one in books if one.rule_book.in_force_from <= as_of), None)

@@ -1,5 +1,7 @@
 """Programmes, their tiers and rule books; standings and the decisions they rest on; running totals to decide from."""
 
+from typing import Self
+
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, BigIntegerRangeField, RangeOperators
 from django.db import models
@@ -11,6 +13,7 @@ from foundation.jobs.models import JobRun
 from foundation.translating import translated
 from members.models import Member
 from points.models import PointCurrency
+from tiers.drafts import Draft, Withdrawal  # noqa: F401
 from tiers.protections import Protection  # noqa: F401
 from tiers.rehearsals import Rehearsal, RehearsedMove, RehearsedRange  # noqa: F401
 
@@ -53,6 +56,12 @@ class Tier(models.Model):
 
     def __str__(self) -> str:
         return translated(self.names)
+
+
+class RuleBookQuerySet(models.QuerySet["RuleBook"]):
+    def standing(self) -> Self:
+        """Leave out the versions that were withdrawn before they came into force."""
+        return self.filter(withdrawal__isnull=True)
 
 
 class RuleBook(models.Model):
@@ -102,13 +111,13 @@ class RuleBook(models.Model):
     )
     created_at = models.DateTimeField(_("created at"))
 
+    objects = RuleBookQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("rule book")
         verbose_name_plural = _("rule books")
-        constraints = [
-            models.UniqueConstraint(fields=["programme", "number"], name="one_rule_book_per_number"),
-            models.UniqueConstraint(fields=["programme", "in_force_from"], name="one_rule_book_per_start"),
-        ]
+        # One start per version, of those not withdrawn, is a trigger: one_rule_book_per_start, tiers/migrations/0008.
+        constraints = [models.UniqueConstraint(fields=["programme", "number"], name="one_rule_book_per_number")]
 
     def __str__(self) -> str:
         return f"{self.programme} {self.number}"

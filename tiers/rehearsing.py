@@ -159,7 +159,7 @@ def plan_of(rehearsal: Rehearsal) -> Plan:
         ladder.rule_book.protected_until = None
         ladders = [ladder]
     else:
-        books = programme.rule_books.filter(in_force_from__lte=last).select_related("programme")
+        books = programme.rule_books.standing().filter(in_force_from__lte=last).select_related("programme")
         ladders = load(books.order_by("in_force_from"))
         in_force = [one for one in ladders if one.rule_book.in_force_from <= first][-1:]
         ladders = in_force + [one for one in ladders if one.rule_book.in_force_from > first]

@@ -67,7 +67,7 @@ def reaching(ladder: Ladder, tier: Tier, words: Words) -> list[str]:
     """Return how a tier is reached, in the reader's language."""
     if tier is ladder.tiers[0]:
         return [_("Everybody else is %(tier)s.") % {"tier": tier}]
-    ways = [[words.asked(one, one.enter_minimum) for one in group] for group in ladder.groups_of(tier)]
+    ways = {group[0].group: [words.asked(one, one.enter_minimum) for one in group] for group in ladder.groups_of(tier)}
     opening = _("%(tier)s is reached with %(what)s.")
     several = _("%(tier)s is reached in any of %(count)s ways.")
     return _said(ways, tier, opening=opening, several=several)
@@ -78,21 +78,21 @@ def keeping(ladder: Ladder, tier: Tier, words: Words) -> list[str]:
     groups = ladder.groups_of(tier)
     if all(one.keep_minimum == one.enter_minimum for group in groups for one in group):
         return []
-    ways = [[words.asked(one, one.keep_minimum) for one in group] for group in groups]
+    ways = {group[0].group: [words.asked(one, one.keep_minimum) for one in group] for group in groups}
     opening = _("%(tier)s is kept with %(what)s.")
     several = _("%(tier)s is kept in any of %(count)s ways.")
     return _said(ways, tier, opening=opening, several=several)
 
 
-def _said(ways: list[list[str]], tier: Tier, *, opening: str, several: str) -> list[str]:
+def _said(ways: dict[int, list[str]], tier: Tier, *, opening: str, several: str) -> list[str]:
     if len(ways) == 1:
-        first, *rest = _pairs(ways[0])
+        first, *rest = _pairs(next(iter(ways.values())))
         return [
             opening % {"tier": tier, "what": both(first)},
             *(_("It also asks for %(what)s.") % {"what": both(pair)} for pair in rest),
         ]
     sentences = [several % {"tier": tier, "count": len(ways)}] if ways else []
-    for place, asked in enumerate(ways, start=1):
+    for place, asked in ways.items():
         first, *rest = _pairs(asked)
         sentences.append(_("Way %(number)s: %(what)s.") % {"number": place, "what": both(first)})
         sentences += [

@@ -21,6 +21,7 @@ others AS MATERIALIZED (
 book AS (
     SELECT b.*, lead(b.in_force_from, 1, 'infinity') OVER (PARTITION BY b.programme_id ORDER BY b.in_force_from) AS replaced_on
     FROM tiers_rulebook b
+    WHERE b.id NOT IN (SELECT rule_book_id FROM tiers_withdrawal)
 ),
 entry AS (
     SELECT e.member_id, e.currency_id, e.occurred_on, e.points, e.rule_version_id, touched.cap,

@@ -30,12 +30,17 @@ TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
 REQUESTS = {"approvals.view_request"}
 PROPOSE_POINTS = {"points.request_adjustment"}
 DECIDE_POINTS = {"points.decide_adjustment"}
+# Rules are proposed by those who keep the programme, and decided by another of them or by compliance.
+PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
+DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS),
     Role.BRANCH_MANAGER: frozenset(RULES | PEOPLE | TOTALS | REQUESTS | PROPOSE_POINTS | DECIDE_POINTS),
-    Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS),
-    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX),
+    Role.PROGRAMME_MANAGER: frozenset(
+        RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS | PROPOSE_RULES | DECIDE_RULES
+    ),
+    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | DECIDE_RULES),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"}),
 }

@@ -5,7 +5,7 @@ import inspect
 
 from tests.architecture.test_house import ROOT, SOURCES
 
-AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, OUTBOX, DERIVED = (
+AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, VERSIONS, OUTBOX, DERIVED = (
     "audit",
     "facts",
     "entries",
@@ -13,6 +13,7 @@ AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, OUTBOX, DERIVED = (
     "decisions",
     "seals",
     "requests, audited by the verb that makes them",
+    "versions and withdrawals, written once, and the audited approval that made them",
     "outbox rows",
     "derived from facts, rebuilt at will",
 )
@@ -88,6 +89,15 @@ TRAILS = {
     "points.sealing.digest": SEALS,
     "points.sealing.seal": SEALS,
     "tiers.rehearsing.start": AUDIT,
+    "tiers.drafting.begin": AUDIT,
+    "tiers.drafting.save": AUDIT,
+    "tiers.drafting.discard": AUDIT,
+    "tiers.proposing.ask": REQUESTS,
+    "tiers.proposing.ask_to_roll_back": REQUESTS,
+    "tiers.proposing.ask_to_withdraw": REQUESTS,
+    "tiers.enacting.put_in_force": VERSIONS,
+    "tiers.enacting.roll_back": VERSIONS,
+    "tiers.enacting.withdraw": VERSIONS,
     "tiers.reviewing.review": DECISIONS,
     "tiers.rolling.roll_up": DERIVED,
     "tiers.rolling.rebuild": DERIVED,

@@ -35,6 +35,7 @@ OPEN_TO = {
     "members.member": {Role.TELLER, Role.BRANCH_MANAGER, Role.COMPLIANCE},
     "outbox.obligation": {Role.COMPLIANCE, Role.IT},
     "points.pointcurrency": STAFF,
+    "tiers.draft": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE},
     "tiers.programme": STAFF,
     "tiers.rulebook": STAFF,
 }

@@ -14,13 +14,15 @@ from foundation.audit.models import AuditEvent
 from tests.approvals.cast import posted
 from tests.factories import BankFactory, BranchFactory, PointCurrencyFactory, ProgrammeFactory
 from tiers import drafting, proposing, reading
-from tiers.models import Condition, Draft, Programme, RuleBook, Series, TierTerms, Withdrawal
+from tiers.models import Condition, Draft, Programme, Rehearsal, RuleBook, Series, TierTerms, Withdrawal
 
 # Monday, 2 March 2026, noon in Shanghai: the bank's first business date is open.
 AT = datetime.datetime(2026, 3, 2, 4, tzinfo=datetime.UTC)
 TODAY = datetime.date(2026, 3, 2)
 APRIL = datetime.date(2026, 4, 1)
 JUNE = datetime.date(2026, 6, 1)
+# A day that no clock of these tests reaches.
+FAR = datetime.date(2199, 1, 1)
 GROWTH = {"metric": "growth_points", "currency": "growth", "window": "12 months"}
 ASSETS = {"metric": "average_assets", "window": "90 days"}
 FIRST = {
@@ -86,6 +88,11 @@ def stored(programme: Programme, document: dict[str, Any], *, number: int, start
     return book
 
 
+def stored_committed(rules: Rules, document: dict[str, Any], *, start: datetime.date) -> RuleBook:
+    """Write the next version as if it had been approved, for real."""
+    return transactions.commit(stored, programme=rules.programme, document=document, number=2, start=start)
+
+
 def begin(
     rules: Rules, document: dict[str, Any] | None = None, *, by: User | None = None, name: str = "spring"
 ) -> Draft:
@@ -114,21 +121,58 @@ def ask(rules: Rules, draft: Draft, **more: Any) -> Request:
     return proposing.ask(draft_id=draft.pk, **said | more)
 
 
+def rehearsed(rules: Rules, document: dict[str, Any], **more: Any) -> Draft:
+    """Begin a draft and rehearse it."""
+    draft = begin(rules, document, **more)
+    rehearse(draft)
+    return draft
+
+
 def approve(made: Request, user: User, *, at: datetime.datetime = AT) -> Decision:
     return deciding.approve(request_id=made.pk, seen_hash=made.payload_hash, comment="", actor=Actor(user=user), at=at)
 
 
 def enact(rules: Rules, document: dict[str, Any], *, start: datetime.date = APRIL, **more: Any) -> RuleBook:
     """Take a document the whole way: draft, rehearsal, request of Pan, approval of Qiu."""
-    draft = begin(rules, document)
-    rehearse(draft)
-    made = ask(rules, draft, in_force_from=start, **more)
+    made = ask(rules, rehearsed(rules, document), in_force_from=start, **more)
     decision = approve(made, rules.qiu, at=more.get("at", AT))
     return RuleBook.objects.get(pk=decision.result["rule_book"])
 
 
-def rehearse(draft: Draft) -> None:
-    """Rehearse a draft to its end."""
+def rehearse(draft: Draft, *, starts_on: datetime.date = datetime.date(2025, 3, 2)) -> Rehearsal:
+    """Keep a rehearsal of a draft that came to its end: of 100 members 7 would rise and 2 fall, for 1,234 points more."""
+    return Rehearsal.objects.create(
+        programme=draft.programme,
+        document=draft.document,
+        digest=draft.digest,
+        months=12,
+        starts_on=starts_on,
+        ends_on=TODAY,
+        dates=12,
+        members=100,
+        expected_seconds=1,
+        status=Rehearsal.Status.DONE,
+        started_by="pan",
+        started_at=AT,
+        finished_at=AT,
+        result={
+            "members": 100,
+            "winners": 7,
+            "losers": 2,
+            "matrix": {
+                "standard": {"standard": 60, "silver": 7, "gold": 0},
+                "silver": {"standard": 2, "silver": 21, "gold": 0},
+                "gold": {"standard": 0, "silver": 0, "gold": 10},
+            },
+            "cost": {
+                "multipliers": [
+                    {"currency": "points", "points": 1234, "amount_minor": 2468},
+                    {"currency": "growth", "points": 5, "amount_minor": None},
+                ],
+                "benefits": None,
+            },
+        },
+    )
 
 
 def picture() -> dict[str, Any]:
