@@ -7,7 +7,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from foundation.web.browsing import BrowseAdmin, Section, tier_pills
-from tiers import describing
+from tiers import describing, rehearsal_admin  # noqa: F401  (registers the rehearsals' pages)
 from tiers.models import Programme, RuleBook
 
 
