@@ -18,6 +18,7 @@ from members import api as members
 from points import api as points
 from portal import api as portal
 from portal import statements_api
+from tiers import api as tiers
 
 
 class RootOut(serializers.Serializer):
@@ -94,6 +95,7 @@ V1 = [
     *members.urlpatterns,
     *campaigns.urlpatterns,
     *points.urlpatterns,
+    *tiers.urlpatterns,
     re_path(r"", csrf_exempt(problems.not_found)),
 ]
 urlpatterns = [

@@ -13,7 +13,7 @@ from foundation.access.signing_in import day_of
 from foundation.jobs.admin import shown_at
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Section, choose, tier_pills
-from tiers import describing, editing, enacting, proposing
+from tiers import describing, editing, enacting, proposing, rehearsal_admin  # noqa: F401  (registers the rehearsals' pages)
 from tiers.models import Draft, Programme, RuleBook
 
 

@@ -300,15 +300,14 @@ def rehearse(request: HttpRequest, draft_id: int) -> HttpResponse:
     draft = _found(draft_id)
     months = int(request.POST["months"]) if request.POST.get("months") in map(str, MONTHS) else MONTHS[-1]
     try:
-        transactions.commit(
+        started = transactions.commit(
             rehearsing.start, document=draft.document, programme=draft.programme, months=months, **_trail(request)
         )
     except Refusal as refusal:
         response = _page(request, draft, document=draft.document, name=draft.name, refused=refusal)
         response.status_code = refusal.status
         return response
-    messages.success(request, _("The rehearsal has begun. Its report stands here when it is done."))
-    return redirect("admin:tiers_draft_change", draft.pk)
+    return redirect("admin:tiers_rehearsal_change", started.pk)
 
 
 def discard(request: HttpRequest, draft_id: int) -> HttpResponse:

@@ -20,6 +20,8 @@ PEOPLE = {"members.view_member"}
 COUNTER = {"points.redeem"}
 # The bank's totals: no single member can be read out of them.
 TOTALS = {"points.view_totals", "tiers.view_totals"}
+# Other rules replayed over history: sums, and the numbers of who would move.
+REHEARSALS = {"tiers.view_rehearsal"}
 # Liability, daily totals, journal, breakage: sums by branch and campaign.
 BOOKS = {"points.view_books"}
 # What came and what became of it; no member can be told by it.
@@ -38,9 +40,20 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS),
     Role.BRANCH_MANAGER: frozenset(RULES | PEOPLE | TOTALS | REQUESTS | PROPOSE_POINTS | DECIDE_POINTS),
     Role.PROGRAMME_MANAGER: frozenset(
-        RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS | PROPOSE_RULES | DECIDE_RULES
+        RULES
+        | TOTALS
+        | RUNS
+        | BOOKS
+        | REQUESTS
+        | PROPOSE_POINTS
+        | PROPOSE_RULES
+        | DECIDE_RULES
+        | REHEARSALS
+        | {"tiers.start_rehearsal"}
     ),
-    Role.COMPLIANCE: frozenset(RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | DECIDE_RULES),
+    Role.COMPLIANCE: frozenset(
+        RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | DECIDE_RULES | REHEARSALS
+    ),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"}),
 }

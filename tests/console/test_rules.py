@@ -1,5 +1,6 @@
 """The editor of rules in the console: from a template or a version to a draft in force, by forms that need no script."""
 
+import datetime
 import re
 import uuid
 
@@ -11,9 +12,12 @@ from django.test.utils import CaptureQueriesContext
 
 from foundation import transactions
 from foundation.approvals.models import Request
+from foundation.jobs.models import BusinessDate
+from tests.factories import MemberFactory
 from tests.tiers import rules as cast
 from tests.tiers.rules import FIRST, Rules, assemble, assemble_committed, changed
-from tiers.models import Draft, RuleBook, Withdrawal
+from tiers import rehearsing
+from tiers.models import Draft, Rehearsal, RuleBook, Withdrawal
 
 DRAFTS = "/console/tiers/draft/"
 BOOKS = "/console/tiers/rulebook/"
@@ -188,15 +192,40 @@ def test_a_draft_goes_into_force_by_forms_alone(real: Rules) -> None:
     assert "1,500" in cao.get(asked["Location"]).content.decode()  # the decided request says what it changed
 
 
-def test_rules_not_rehearsed_are_not_asked_for(real: Rules) -> None:
+def test_a_draft_is_rehearsed_from_its_page_and_only_then_asked_for(real: Rules) -> None:
+    BusinessDate.objects.create(date=cast.TODAY - datetime.timedelta(days=1), status="closed", closed_at=cast.AT)
+    MemberFactory(branch=real.head_office)
     pan = signed_in(real.pan)
-    draft = transactions.commit(cast.begin, rules=real, document=changed(1500))
-    ask = pan.get(f"{DRAFTS}{draft.pk}/ask/").context["form"].initial
+    address = begun(pan, real)
+    pan.post(f"{address}save/", form_of(pan.get(address)) | {"c-0-enter": "1500", "c-0-keep": "1400", "do": "save"})
+    ask = {name: str(value) for name, value in pan.get(f"{address}ask/").context["form"].initial.items()}
 
-    refused = pan.post(f"{DRAFTS}{draft.pk}/ask/", {name: str(value) for name, value in ask.items()} | {"reason": "x"})
+    early = pan.post(f"{address}ask/", ask | {"reason": "x"})
+    started = pan.post(f"{address}rehearse/", {"months": "3"})
+    running = pan.get(address).content.decode()
+    rehearsal = Rehearsal.objects.get()
+    rehearsing.go_on(rehearsal_id=rehearsal.pk)
+    done = pan.get(address).content.decode()
+    asked = pan.post(f"{address}ask/", ask | {"reason": "x"})
 
-    assert "Rehearse these rules to the end" in refused.content.decode()
-    assert not Request.objects.exists()
+    assert "Rehearse these rules to the end" in early.content.decode()
+    assert started["Location"] == f"/console/tiers/rehearsal/{rehearsal.pk}/"
+    assert (rehearsal.document, rehearsal.digest) == (Draft.objects.get().document, Draft.objects.get().digest)
+    assert (rehearsal.months, 'status-running">' in running, 'status-done">' in done) == (3, True, True)
+    assert "Of 1 members 0 would stand higher and 0 lower." in pan.get(asked["Location"]).content.decode()
+
+
+def test_what_cannot_be_rehearsed_is_said(real: Rules) -> None:
+    pan = signed_in(real.pan)
+    address = begun(pan, real, start="empty")
+
+    refused = pan.post(f"{address}rehearse/", {"months": "3"})
+    BusinessDate.objects.create(date=cast.TODAY - datetime.timedelta(days=1), status="closed", closed_at=cast.AT)
+    again = pan.post(f"{address}rehearse/", {"months": "999"})
+
+    assert (refused.status_code, "No business date is closed yet" in refused.content.decode()) == (409, True)
+    assert (again.status_code, "These rules can&#x27;t be taken" in again.content.decode()) == (422, True)
+    assert not Rehearsal.objects.exists()
 
 
 def test_a_version_to_come_is_withdrawn_by_a_form(real: Rules) -> None:
