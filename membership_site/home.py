@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from foundation.access import visibility
 from foundation.access.models import Branch
 from foundation.access.signing_in import day_of, moment_of
-from foundation.jobs.models import Bank, BusinessDate, JobRun
+from foundation.jobs.models import BusinessDate, JobRun
 from members.models import Member
 from tiers.models import Standing, Tier
 
@@ -37,7 +37,6 @@ def home(request: HttpRequest) -> HttpResponse:
     dates = business_dates()
     context: dict[str, Any] = {
         "dates": dates,
-        "bank": Bank.objects.first(),
         "late": late(dates, at=timezone.localtime(now)),
     }
     if request.user.has_perm("jobs.view_jobrun"):

@@ -37,6 +37,7 @@ OPEN_TO = {
     "points.pointcurrency": STAFF,
     "tiers.draft": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE},
     "tiers.programme": STAFF,
+    "tiers.rehearsal": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE},
     "tiers.rulebook": STAFF,
 }
 
