@@ -237,7 +237,9 @@ def _matrix(matrix: dict[str, dict[str, int]], tiers: Sequence[Tier]) -> list[tu
 
 def _bars(pyramid: list[dict[str, Any]], side: str, tiers: Sequence[Tier]) -> list[dict[str, Any]]:
     """Return the bars of members above standard, a month each: rectangles stacked by tier; figures as texts, since machines read them."""
-    most = max((sum(list(row[of].values())[1:]) for row in pyramid for of in ("history", "rehearsed")), default=0) or 1
+    above = [tier.code for tier in tiers[1:]]
+    sums = [sum(row[of][code] for code in above) for row in pyramid for of in ("history", "rehearsed")]
+    most = max(sums, default=0) or 1
     width = CHART_WIDTH / max(len(pyramid), 1)
     bars = []
     for place, row in enumerate(pyramid):

@@ -88,8 +88,10 @@ class Command(BaseCommand):
             f"{rehearsal}: {result['differences']:,} differences; of {result['members']:,} members {result['winners']:,} would stand "
             f"higher, {result['losers']:,} lower"
         )
-        for before, afters in result["matrix"].items():
-            self.stdout.write(f"{before}: " + ", ".join(f"{after} {members:,}" for after, members in afters.items()))
+        codes = [row["tier"] for row in result["tiers"]]
+        for before in codes:
+            afters = (f"{after} {result['matrix'][before][after]:,}" for after in codes)
+            self.stdout.write(f"{before}: {', '.join(afters)}")
         for cost in result["cost"]["multipliers"]:
             self.stdout.write(f"{cost['currency']}: {cost['points']:+,} points")
 
