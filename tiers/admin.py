@@ -78,9 +78,13 @@ def state(book: RuleBook, present: RuleBook | None) -> str:
 @admin.register(RuleBook)
 class RuleBookAdmin(BrowseAdmin):
     keyset = ("-in_force_from", "-id")
-    list_display = ("__str__", "programme", "number", "in_force_from", "validity_months", "downgrade")
-    list_select_related = ("programme",)
+    list_display = ("__str__", "programme", "number", "in_force_from", "withdrawn", "validity_months", "downgrade")
+    list_select_related = ("programme", "withdrawal")
     intro = _("Each version stays as it was in force; the sentences are made from the rules themselves.")
+
+    @admin.display(description=_("withdrawn"))
+    def withdrawn(self, book: RuleBook) -> str:
+        return book.withdrawal.withdrawn_on if hasattr(book, "withdrawal") else ""
 
     def get_urls(self) -> list:
         return [*editing.of_books(), *super().get_urls()]

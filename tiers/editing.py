@@ -33,7 +33,7 @@ from tiers import (
     proposing,
     reading,
     rehearsing,
-    wording,
+    telling,
 )
 from tiers.compiling import load
 from tiers.describing import Words
@@ -259,7 +259,7 @@ def _in_words(draft: Draft, document: dict[str, Any], tiers: list[Tier], today: 
     words, present = Words(), proposing.ladder_in_force(draft.programme, as_of=today)
     return {
         "errors": {},
-        "wordings": wording.in_each_language(ladder, words),
+        "wordings": telling.in_each_language(ladder, words),
         "present": present.rule_book if present else None,
         "differences": contrasting.contrast(present, ladder, words),
     }

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -60,7 +59,7 @@ def ask(
     Refuses what drafting.changeable, reading.ladder_of, enacting.check_start and requesting.request refuse; draft_changed,
     not_rehearsed.
     """
-    if first := Request.objects.filter(pk=id).first():
+    if first := _first(id, actor=actor):
         return first
     draft = drafting.changeable(draft_id)
     if draft.digest != seen:
@@ -98,7 +97,7 @@ def ask_to_roll_back(
 
     Refuses nothing_to_go_back_to, what enacting.check_start and requesting.request refuse.
     """
-    if first := Request.objects.filter(pk=id).first():
+    if first := _first(id, actor=actor):
         return first
     programme, today = book.programme, requesting.day_of(at)
     present = book_in_force(programme, as_of=today)
@@ -129,7 +128,7 @@ def ask_to_roll_back(
 @in_transaction
 def ask_to_withdraw(*, id: UUID, book: RuleBook, reason: str, actor: Actor, at: datetime.datetime) -> Request:
     """Ask for the withdrawal of a version to come. Refuses already_withdrawn, in_force_already, and what requesting.request refuses."""
-    if first := Request.objects.filter(pk=id).first():
+    if first := _first(id, actor=actor):
         return first
     enacting.check_withdrawal(book, as_of=requesting.day_of(at))
     return _request(
@@ -145,6 +144,14 @@ def ask_to_withdraw(*, id: UUID, book: RuleBook, reason: str, actor: Actor, at: 
         actor=actor,
         at=at,
     )
+
+
+def _first(id: UUID, *, actor: Actor) -> Request | None:
+    """Return the request that this person made under an id before; refuses request_id_taken where it is another's."""
+    first = Request.objects.filter(pk=id).first()
+    if first is not None and (actor.user is None or first.requested_by_id != actor.user.pk):
+        raise requesting.RequestIdTaken
+    return first
 
 
 def _request(**said: Any) -> Request:
@@ -198,8 +205,7 @@ def describe_rules(payload: Payload, *, user: User, as_of: datetime.date) -> Des
         "date": date_format(start),
         "number": payload["replaces"] or _("none"),
     }
-    after = reading.ladder_of(document=payload["document"], programme=programme, in_force_from=start)
-    changes = _changes(programme, payload["replaces"], after)
+    changes = _changes(programme, payload, start)
     found = rehearsing.latest(programme=programme, digest=payload["digest"])
     impact = _moved(found) if found else _terms_changed(changes)
     if found:
@@ -233,8 +239,7 @@ def describe_roll_back(payload: Payload, *, user: User, as_of: datetime.date) ->
         "number": payload["to"],
         "programme": programme,
     }
-    after = reading.ladder_of(document=payload["document"], programme=programme, in_force_from=as_of)
-    changes = _changes(programme, payload["replaces"], after)
+    changes = _changes(programme, payload, as_of)
     return Description(
         sentence=f"{sentence}{_protection(payload)}", impact=_terms_changed(changes), changes=changes, fixed=True
     )
@@ -262,9 +267,14 @@ def _protection(payload: Payload) -> str:
     return " " + _("Nobody goes down before %(date)s.") % {"date": date}
 
 
-def _changes(programme: Programme, number: int | None, after: Ladder) -> list[Change]:
-    before = next(iter(load(programme.rule_books.filter(Q(number=number)).select_related("programme"))), None)
-    return _rows(contrasting.contrast(before, after))
+def _changes(programme: Programme, payload: Payload, start: datetime.date) -> list[Change]:
+    """Return the terms that a proposal changes against the version that it replaces; of rules no longer in order, what is wrong."""
+    try:
+        after = reading.ladder_of(document=payload["document"], programme=programme, in_force_from=start)
+    except reading.InvalidRuleBook as refusal:
+        return [Change(target=_("every tier"), url="", what=str(refusal), before="", after="")]
+    replaced = programme.rule_books.filter(number=payload["replaces"] or 0).select_related("programme")
+    return _rows(contrasting.contrast(next(iter(load(replaced)), None), after))
 
 
 def _rows(differences: list[contrasting.Difference]) -> list[Change]:

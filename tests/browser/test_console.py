@@ -20,6 +20,7 @@ PAGES = (
     "/console/access/staffposting/",
     "/console/tiers/programme/",
     "/console/tiers/rulebook/",
+    "/console/tiers/draft/",
     "/console/campaigns/earningrule/",
     "/console/ledger/",
     "/console/points/pointcurrency/",

@@ -27,9 +27,9 @@ from tests.tiers.rules import (
     rehearsed,
     stored,
 )  # fmt: skip
-from tiers import documents, drafting, enacting, proposing, reading
+from tiers import documents, drafting, enacting, proposing, reading, rehearsing
 from tiers.compiling import ladders_in_force, load
-from tiers.models import Draft, RuleBook, Series, Withdrawal
+from tiers.models import Draft, Rehearsal, RuleBook, Series, Withdrawal
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.timedelta(days=1)
@@ -408,6 +408,37 @@ def test_a_roll_back_waits_for_the_withdrawal_of_what_is_to_come(rules):
     approve(withdraw(rules, third), rules.cao)
     approve(back(rules, rules.book), rules.cao, at=APRIL_AT)
     assert numbers(JUNE) == [4]
+
+
+def test_a_rehearsal_of_the_rules_in_force_leaves_out_what_was_withdrawn(rules):
+    approve(withdraw(rules, enact(rules, changed())), rules.cao)
+    enact(rules, changed(1700), start=APRIL + DAY)
+
+    plan = rehearsing.plan_of(Rehearsal(programme=rules.programme, starts_on=TODAY, ends_on=JUNE))
+
+    assert [ladder.rule_book.number for ladder in plan.ladders] == [1, 3]
+
+
+def test_a_quantity_that_no_rule_counted_is_rolled_up_before_its_first_review(rules):
+    products = [
+        {"tier": tier, "metric": "products_held", "enter": count} for tier, count in (("silver", 2), ("gold", 3))
+    ]
+
+    book = enact(rules, changed(conditions=products), start=enacting.first_start(as_of=TODAY))
+
+    series = Series.objects.get(metric="products_held")
+    assert (series.counted_from, book.in_force_from) == (TODAY, TODAY + DAY)
+
+
+def test_an_id_of_somebody_elses_request_is_taken(rules):
+    one = uuid.uuid4()
+    ask(rules, rehearsed(rules, changed()), id=one)
+    before = picture()
+
+    with pytest.raises(requesting.RequestIdTaken):
+        ask(rules, Draft.objects.get(), id=one, actor=Actor(user=rules.qiu))
+
+    assert picture() == before
 
 
 def test_the_database_keeps_starts_apart_and_withdrawals_in_time(rules):

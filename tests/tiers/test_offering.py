@@ -8,7 +8,7 @@ from django.conf import settings
 from foundation.approvals.digesting import digest_of
 from tests.factories import BankFactory, PointCurrencyFactory, ProgrammeFactory
 from tests.tiers.ladders import MAY, shape
-from tiers import documents, offering, reading, wording
+from tiers import documents, offering, reading, telling
 from tiers.models import RuleBook
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def test_a_template_is_read_and_told_whatever_the_ladder(bank, template, tiers):
 
     assert [tier.code for tier in ladder.tiers] == tiers
     assert all(ladder.groups_of(tier) for tier in ladder.tiers[1:])
-    for told in wording.in_each_language(ladder):
+    for told in telling.in_each_language(ladder):
         assert all(tier.sentences for tier in told.tiers)
         assert told.lasting
     document = documents.document_of(ladder)

@@ -9,7 +9,7 @@ from django.utils import translation
 from tests.factories import BankFactory, PointCurrencyFactory, ProgrammeFactory
 from tests.tiers.ladders import MAY, random_document
 from tests.tiers.rules import FIRST, changed
-from tiers import contrasting, reading, wording
+from tiers import contrasting, reading, telling
 from tiers.compiling import Measure, Statement, Value
 from tiers.describing import Words
 
@@ -28,7 +28,7 @@ def ladder_of(document, programme):
 
 
 def told(ladder, language="en"):
-    return {one.language: one for one in wording.in_each_language(ladder)}[language]
+    return {one.language: one for one in telling.in_each_language(ladder)}[language]
 
 
 def test_a_tier_with_several_ways_is_told_way_by_way(programme):
@@ -52,7 +52,7 @@ def test_a_tier_with_several_ways_is_told_way_by_way(programme):
 
 
 def test_the_three_languages_say_the_same_rules(programme):
-    wordings = wording.in_each_language(ladder_of(FIRST, programme))
+    wordings = telling.in_each_language(ladder_of(FIRST, programme))
 
     assert [one.language for one in wordings] == ["en", "zh-hans", "zh-hant"]
     assert {len(told.sentences) for one in wordings for told in one.tiers[:1]} == {7}
@@ -67,7 +67,7 @@ def test_no_sentence_holds_more_than_two_conditions_and_none_is_left_out(program
     words = Words()
 
     for tier in ladder.tiers[1:]:
-        said = wording.reaching(ladder, tier, words)
+        said = telling.reaching(ladder, tier, words)
         asked = [words.asked(one, one.enter_minimum) for group in ladder.groups_of(tier) for one in group]
         assert all(sum(one in sentence for one in set(asked)) <= 2 for sentence in said)
         assert all(any(one in sentence for sentence in said) for one in asked)
@@ -96,7 +96,7 @@ def test_an_example_is_what_the_reviews_evaluator_finds(programme, seed):
                     statement.parameters,
                 )
                 [place] = cursor.fetchone()
-            assert wording.target(ladder, figures, present) == ladder.tiers[place - 1]
+            assert telling.target(ladder, figures, present) == ladder.tiers[place - 1]
 
 
 def differences(before, after):
