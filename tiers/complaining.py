@@ -31,9 +31,17 @@ def _field(path: str, fragment: str, tiers: Sequence[Tier]) -> str:
     if table in BY_TIER and code:
         return f"{BY_TIER[table]}-{code}"
     if path == "conditions":
-        of = [tier.code for tier in tiers if fragment.startswith((f"{tier.code} ", f"{tier}: "))]
-        return f"tier-{of[0]}" if of else ""
+        # The first tier that the sentence names, by its code or by its name, is the one to look at.
+        places = {tier.code: _place(fragment, tier) for tier in tiers}
+        first = min(places, key=lambda code: places[code], default="")
+        return f"tier-{first}" if first and places[first] < len(fragment) else ""
     return path if path in FIELDS else ""
+
+
+def _place(fragment: str, tier: Tier) -> int:
+    """Return where a tier is first named in a fragment; its length where it is not."""
+    found = [fragment.find(name) for name in (tier.code, str(tier)) if name]
+    return min((place for place in found if place >= 0), default=len(fragment))
 
 
 FIELDS = {"calendar", "upgrades", "validity_months", "downgrade", "down", "grace"}

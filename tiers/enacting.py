@@ -5,11 +5,14 @@ new rules. Versions begin on a day that has not begun: nothing has been earned o
 that no rule has counted yet is rolled up, from all earlier facts, by the nights before it (Series.counted_from).
 """
 
+import copy
+import dataclasses
 import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Max
+from django.db.models.base import ModelState
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +22,7 @@ from foundation.jobs import clock
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from tiers import reading
-from tiers.compiling import Ladder
+from tiers.compiling import Ladder, load
 from tiers.models import Condition, Draft, Programme, RuleBook, TierTerms, Withdrawal
 
 DAY = datetime.timedelta(days=1)
@@ -89,12 +92,15 @@ def roll_back(
     actor: Actor,
     as_of: datetime.date,
 ) -> dict[str, Any]:
-    """Make a version equal to an older one, in force from the first day possible. Refuses as `put_in_force` does."""
+    """Make a version equal to an older one, in force from the first day possible; refuses stale, and what `check_start` refuses.
+
+    It is copied, not read: what held once holds again, whatever the reader asks of drafts by now.
+    """
     programme = _locked(payload["programme"], versions)
     start = first_start(as_of=as_of)
-    ladder = reading.ladder_of(document=payload["document"], programme=programme, in_force_from=start)
     check_start(programme, start, protected_until=_date(payload["protected_until"]), as_of=as_of)
-    return _made(_write(ladder, protected_until=_date(payload["protected_until"])))
+    (older,) = load(programme.rule_books.filter(number=payload["to"]).select_related("programme"))
+    return _made(_write(_copied(older, start), protected_until=_date(payload["protected_until"])))
 
 
 @in_transaction
@@ -165,6 +171,21 @@ def _locked(programme_id: int, versions: dict[str, str]) -> Programme:
     if versions[subject_of(programme_id)] != version_of(programme_id):
         raise Stale
     return programme
+
+
+def _copied(ladder: Ladder, start: datetime.date) -> Ladder:
+    """Return a ladder's rules as new rows of a version that begins on `start`, nothing saved."""
+    book = copy.copy(ladder.rule_book)
+    book.pk, book.in_force_from, book._state = None, start, ModelState()
+    rows: list[TierTerms | Condition] = [copy.copy(one) for one in (*ladder.terms, *ladder.conditions)]
+    for row in rows:
+        row.pk, row.rule_book, row._state = None, book, copy.copy(row._state)
+    return dataclasses.replace(
+        ladder,
+        rule_book=book,
+        terms=[row for row in rows if isinstance(row, TierTerms)],
+        conditions=[row for row in rows if isinstance(row, Condition)],
+    )
 
 
 def _write(ladder: Ladder, *, protected_until: datetime.date | None) -> RuleBook:

@@ -17,7 +17,9 @@ FRACTION = re.compile(r"\d{1,15}\.\d{1,6}")
 LONGEST = 200
 GENERAL = ("calendar", "upgrades", "validity_months", "downgrade", "down", "grace")
 BY_TIER = {"multipliers": "multiplier", "validity_by_tier": "validity", "grace_by_tier": "grace"}
-IN_CONDITIONS = ("metric", "currency", "selection", "window", "enter", "keep")
+IN_GROWTH_POINTS = ("growth_points", "cumulative_contribution")
+# Windows that have no length, by how a document writes them.
+YEARS = {one.replace("_", " "): one for one in Condition.Window.values if one not in ("", "months", "days")}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,7 @@ def typed(posted: Mapping[str, Any], *, tiers: Sequence[Tier]) -> dict[str, Any]
 def _condition(posted: Mapping[str, Any], prefix: str, said: Any) -> dict[str, Any]:
     metric = str(posted.get(f"{prefix}metric", ""))
     condition = {name: said(f"{prefix}{name}") for name in ("tier", "group", "metric", "enter", "keep")}
-    if metric == Metric.GROWTH_POINTS:
+    if metric in IN_GROWTH_POINTS:
         condition["currency"] = said(f"{prefix}currency")
     if metric in SELECTING:
         words = re.split(r"[,，、;；]", str(posted.get(f"{prefix}selection", ""))[:LONGEST])
@@ -129,6 +131,8 @@ def _value(raw: str) -> Any:
 
 
 def _length(value: Any, unit: str) -> str:
+    if unit in YEARS.values():
+        return next(written for written, window in YEARS.items() if window == unit)
     return f"{value} {unit}" if value != "" else ""
 
 
@@ -241,7 +245,7 @@ class _Shown:
             self.field(f"{prefix}metric", _("what is measured"), said("metric"), options=choose),
             self.field(
                 f"{prefix}currency", _("point currency"), said("currency"), options=self.currencies,
-                values=Metric.GROWTH_POINTS.value, **needs,
+                values=" ".join(IN_GROWTH_POINTS), **needs,
             ),
             self.field(
                 f"{prefix}window", _("window"), length, unit=window_unit, numeric=True, values=" ".join(sorted(WINDOWED)),
@@ -260,7 +264,9 @@ class _Shown:
 
 
 def _parted(length: Any) -> tuple[str, str]:
-    """Return a length such as "3 months" as what was typed and its unit."""
+    """Return a length such as "3 months" as what was typed and its unit; a year has no length."""
+    if length in YEARS:
+        return "", YEARS[length]
     typed_length, _blank, unit = str(length or "").rpartition(" ")
     return (typed_length, unit) if typed_length else (unit, "")
 

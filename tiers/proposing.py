@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy
 from foundation.access.models import Branch, User
 from foundation.actors import Actor
 from foundation.approvals import requesting
-from foundation.approvals.digesting import digest_of
 from foundation.approvals.kinds import Aim, Change, Description, Kind, Payload
 from foundation.approvals.models import Request
 from foundation.money import number
@@ -22,7 +21,6 @@ from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from tiers import contrasting, drafting, enacting, reading, rehearsing
 from tiers.compiling import Ladder, load
-from tiers.documents import document_of
 from tiers.models import Programme, Rehearsal, RuleBook
 
 WITHDRAW = "tiers.withdraw_rule_book"
@@ -105,16 +103,12 @@ def ask_to_roll_back(
         raise NothingToGoBackTo
     start = enacting.first_start(as_of=today)
     enacting.check_start(programme, start, protected_until=protected_until, as_of=today)
-    (ladder,) = load([book])
-    document = document_of(ladder)
     return _request(
         id=id,
         kind=ROLL_BACK,
         payload={
             "programme": programme.pk,
             "to": book.number,
-            "document": document,
-            "digest": digest_of(document),
             "protected_until": protected_until.isoformat() if protected_until else None,
             "replaces": present.number,
         },
@@ -239,7 +233,8 @@ def describe_roll_back(payload: Payload, *, user: User, as_of: datetime.date) ->
         "number": payload["to"],
         "programme": programme,
     }
-    changes = _changes(programme, payload, as_of)
+    after, before = (_version(programme, payload[key]) for key in ("to", "replaces"))
+    changes = _rows(contrasting.contrast(before, after)) if after else []
     return Description(
         sentence=f"{sentence}{_protection(payload)}", impact=_terms_changed(changes), changes=changes, fixed=True
     )
@@ -254,9 +249,8 @@ def describe_withdrawal(payload: Payload, *, user: User, as_of: datetime.date) -
         "programme": programme,
         "date": date_format(start),
     }
-    (coming,) = load(programme.rule_books.filter(number=payload["number"]).select_related("programme"))
     staying = ladder_in_force(programme, as_of=start - enacting.DAY)
-    changes = _rows(contrasting.contrast(coming, staying)) if staying else []
+    changes = _rows(contrasting.contrast(_version(programme, payload["number"]), staying)) if staying else []
     return Description(sentence=sentence, impact=_terms_changed(changes), changes=changes, fixed=True)
 
 
@@ -273,8 +267,11 @@ def _changes(programme: Programme, payload: Payload, start: datetime.date) -> li
         after = reading.ladder_of(document=payload["document"], programme=programme, in_force_from=start)
     except reading.InvalidRuleBook as refusal:
         return [Change(target=_("every tier"), url="", what=str(refusal), before="", after="")]
-    replaced = programme.rule_books.filter(number=payload["replaces"] or 0).select_related("programme")
-    return _rows(contrasting.contrast(next(iter(load(replaced)), None), after))
+    return _rows(contrasting.contrast(_version(programme, payload["replaces"]), after))
+
+
+def _version(programme: Programme, number: int | None) -> Ladder | None:
+    return next(iter(load(programme.rule_books.filter(number=number or 0).select_related("programme"))), None)
 
 
 def _rows(differences: list[contrasting.Difference]) -> list[Change]:

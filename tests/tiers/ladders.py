@@ -3,6 +3,8 @@
 import datetime
 
 MAY = datetime.date(2026, 5, 1)
+# The bank's first business date, so that no window of these rules is longer than its history.
+LONG_AGO = datetime.date(2020, 1, 1)
 CALENDARS = ("nightly", "month_end", "quarter_end", "half_year_end", "year_end", "anniversary")
 METRICS = ("growth_points", "average_assets", "transaction_count", "products_held", "tenure")
 

@@ -55,7 +55,7 @@ class Rules:
 
 def assemble() -> Rules:
     """Open the bank with its people, its programme and version 1."""
-    BankFactory()
+    BankFactory(first_business_date=datetime.date(2019, 1, 1), business_date=TODAY)
     PointCurrencyFactory(growth=True)
     PointCurrencyFactory()
     head_office = BranchFactory(code="000")

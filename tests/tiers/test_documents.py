@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.factories import BankFactory, PointCurrencyFactory, ProgrammeFactory
-from tests.tiers.ladders import MAY, random_document, shape
+from tests.tiers.ladders import LONG_AGO, MAY, random_document, shape
 from tiers import documents, reading
 from tiers.compiling import load
 from tiers.models import Condition, RuleBook, TierTerms
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def programme():
-    BankFactory()
+    BankFactory(first_business_date=LONG_AGO)
     PointCurrencyFactory(growth=True)
     return ProgrammeFactory(tiers=["standard", "silver", "gold", "platinum", "diamond"])
 

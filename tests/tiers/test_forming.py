@@ -7,7 +7,7 @@ from django.utils import translation
 
 from points.models import PointCurrency
 from tests.factories import BankFactory, PointCurrencyFactory, ProgrammeFactory
-from tests.tiers.ladders import MAY, random_document
+from tests.tiers.ladders import LONG_AGO, MAY, random_document
 from tests.tiers.rules import ASSETS, FIRST, GROWTH, changed
 from tiers import complaining, documents, forming, reading
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def programme():
-    BankFactory()
+    BankFactory(first_business_date=LONG_AGO)
     PointCurrencyFactory(growth=True)
     return ProgrammeFactory()
 

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from foundation.approvals.digesting import digest_of
 from tests.factories import BankFactory, PointCurrencyFactory, ProgrammeFactory
-from tests.tiers.ladders import MAY, shape
+from tests.tiers.ladders import LONG_AGO, MAY, shape
 from tiers import documents, offering, reading, telling
 from tiers.models import RuleBook
 
@@ -17,7 +17,7 @@ CODES = ["asset_average", "half_yearly", "rolling_growth", "calendar_year", "ann
 
 @pytest.fixture
 def bank():
-    BankFactory()
+    BankFactory(first_business_date=LONG_AGO)
     PointCurrencyFactory(growth=True)
 
 

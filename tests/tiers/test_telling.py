@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import translation
 
 from tests.factories import BankFactory, PointCurrencyFactory, ProgrammeFactory
-from tests.tiers.ladders import MAY, random_document
+from tests.tiers.ladders import LONG_AGO, MAY, random_document
 from tests.tiers.rules import FIRST, changed
 from tiers import contrasting, reading, telling
 from tiers.compiling import Measure, Statement, Value
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def programme():
-    BankFactory()
+    BankFactory(first_business_date=LONG_AGO)
     PointCurrencyFactory(growth=True)
     return ProgrammeFactory()
 
