@@ -19,6 +19,7 @@ from points import api as points
 from portal import api as portal
 from portal import statements_api
 from tiers import api as tiers
+from tiers import rehearsals_api
 
 
 class RootOut(serializers.Serializer):
@@ -96,6 +97,7 @@ V1 = [
     *campaigns.urlpatterns,
     *points.urlpatterns,
     *tiers.urlpatterns,
+    *rehearsals_api.urlpatterns,
     re_path(r"", csrf_exempt(problems.not_found)),
 ]
 urlpatterns = [

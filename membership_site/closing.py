@@ -4,10 +4,9 @@ import datetime
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from django.conf import settings
-from django.db import connection
 
 from books import totalling
 from campaigns import clawing_back, earning
@@ -18,6 +17,7 @@ from foundation.jobs.closing import Tell
 from foundation.jobs.models import JobRun
 from foundation.jobs.running import Job, Step
 from foundation.periods import add_months
+from members.cutting import cuts
 from membership_site import proving, rechecking
 from points import lapsing, partitions, releasing, reminding, sealing
 from tiers import reviewing, rolling, warning
@@ -96,18 +96,6 @@ STEPS = (
     Step("digest", _digest),
     Step("seal", _seal, whole=True),
 )
-
-
-def cuts() -> Sequence[int]:
-    """Return the first member's id of each chunk of NIGHT_CHUNK_MEMBERS members but the first."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM members_member) AS member"
-            " WHERE place > 0 AND place %% %s = 0 ORDER BY id",
-            [settings.NIGHT_CHUNK_MEMBERS],
-        )
-        return [member for [member] in cursor.fetchall()]
-
 
 NIGHT = Job("close_day", STEPS, cuts)
 

@@ -45,6 +45,8 @@ MENU = [
             ("tiers.view_programme", "admin:tiers_programme_changelist", _("Programmes"), "tiers"),
             ("tiers.view_rulebook", "admin:tiers_rulebook_changelist", _("Rule books"), "book"),
             ("tiers.view_protection", "admin:tiers_protection_changelist", _("Tier protections"), "badge"),
+            ("tiers.view_draft", "admin:tiers_draft_changelist", _("Drafts of rules"), "approve"),
+            ("tiers.view_rehearsal", "admin:tiers_rehearsal_changelist", _("Rehearsals"), "rehearse"),
             ("campaigns.view_earningrule", "admin:campaigns_earningrule_changelist", _("Earning rules"), "earn"),
         ],
     ),

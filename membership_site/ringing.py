@@ -10,6 +10,7 @@ from foundation.jobs import clock
 from foundation.outbox import relaying
 from membership_site import closing
 from points import holding, reserving
+from tiers import rehearsing
 
 RING = Actor.job("ring")
 
@@ -17,11 +18,14 @@ RING = Actor.job("ring")
 def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     """Send for a driver (`close`) where a date is due, and for a `relay` where something owed is; a doubled ring changes nothing.
 
-    Requests that nobody decided, kept answers, and holds, whose time is over end here.
+    Rehearsals that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, and holds, whose time is
+    over, end here.
     """
     closing.ring(send=close)
     if relaying.is_due():
         relay()
+    for rehearsal_id in transactions.commit(rehearsing.idle):
+        rehearsing.send(rehearsal_id)
     transactions.commit(expiring.expire, at=clock.now(), actor=RING)
     transactions.commit(purging.purge, at=clock.now())
     while transactions.commit(reserving.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:

@@ -163,7 +163,9 @@ def found(
     if settings.PRODUCTION:
         raise NotForProduction
     first_booking = today - datetime.timedelta(days=nights)
-    bank, other = (tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal) for file in (DEMO_BANK, programmes))
+    bank, other = (
+        tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal) for file in (DEMO_BANK, programmes)
+    )
     document = bank | {"programmes": other["programmes"]}
     commit(configuring.configure, document=document, at=at, actor=actor, first_business_date=first_booking)
     return {

@@ -12,6 +12,7 @@ from foundation.jobs.driving import AlreadyRunning
 from foundation.jobs.models import Chunk, JobRun
 from foundation.outbox import owing, relaying
 from membership_site import closing, ringing
+from tiers import rehearsing
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,13 @@ def close_due(*, through: str | None = None) -> None:
 def help_with(*, run_id: int) -> None:
     """Lend a hand to a run; a helper who dies is not replaced, since the driver does what is left."""
     closing.help_with(run_id=run_id)
+
+
+@shared_task(name=rehearsing.TASK)
+def rehearse(*, rehearsal_id: int) -> None:
+    """Replay one range of a rehearsal and come back for the next, so that a night need not wait for all of them."""
+    if rehearsing.go_on(rehearsal_id=rehearsal_id, most=1):
+        rehearsing.send(rehearsal_id)
 
 
 def _log_closed(run: JobRun, chunk: Chunk | None) -> None:

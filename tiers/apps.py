@@ -9,8 +9,10 @@ class Tiers(AppConfig):
     def ready(self) -> None:
         from foundation.approvals import kinds
         from points import expiring
-        from tiers import protection_requests, standings
+        from tiers import proposing, protection_requests, standings
 
         for kind in protection_requests.KINDS:
             kinds.register(kind)
         expiring.register(tier_on=standings.main_tier_code, tier_names=standings.main_tier_names)
+        for kind in proposing.KINDS:
+            kinds.register(kind)

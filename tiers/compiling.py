@@ -155,7 +155,7 @@ class Ladder:
 
 def ladders_in_force(*, as_of: datetime.date) -> list[Ladder]:
     """Return the rule book of each programme that is in force on `as_of`, in order of programme; four statements."""
-    books = RuleBook.objects.filter(in_force_from__lte=as_of).order_by("programme", "-in_force_from")
+    books = RuleBook.objects.standing().filter(in_force_from__lte=as_of).order_by("programme", "-in_force_from")
     return load(books.distinct("programme").select_related("programme"))
 
 
@@ -182,10 +182,17 @@ def load(books: Iterable[RuleBook], *, tiers: Sequence[Tier] | None = None) -> l
 
 
 class Statement:
-    """SQL under construction, with the parameters that it names."""
+    """SQL under construction, with the parameters that it names.
 
-    def __init__(self, *, as_of: datetime.date) -> None:
-        self.as_of = as_of
+    With `booked_by` the figures are those of the facts booked by that date, for members from %(first_member)s to %(last_member)s;
+    without, of all that were rolled up, which the night's review need not ask twice. Series in `apart` are read from the table
+    rehearsed_total, which holds no later fact (tiers.replaying).
+    """
+
+    def __init__(
+        self, *, as_of: datetime.date, booked_by: datetime.date | None = None, apart: frozenset[int] = frozenset()
+    ) -> None:
+        self.as_of, self.booked_by, self.apart = as_of, booked_by, apart
         self.parameters: dict[str, Any] = {"as_of": as_of}
         self.measures: list[Measure] = []
 
@@ -218,18 +225,25 @@ class Statement:
                 columns.append(f"grade_{number}.grade AS value_{number}")
                 continue
             end = probes.setdefault((measure.series_id, "%(as_of)s"), f"probe_{len(probes)}")
-            value = f"coalesce({end}.through, 0)"
-            days = f"%(as_of)s - {end}.first_day + 1"
+            value = self._through(measure, end)
+            days = f"%(as_of)s - {self._first_day(measure, end)} + 1"
             if before := self._day_before(measure):
                 begin = probes.setdefault((measure.series_id, before), f"probe_{len(probes)}")
-                value += f" - coalesce({begin}.through, 0)"
+                value += f" - {self._through(measure, begin)}"
                 days = f"least(%(as_of)s - {before}, {days})"
             columns.append(f"{value} AS value_{number}")
             if measure.metric == Metric.AVERAGE_ASSETS:
                 columns.append(f"coalesce({days}, 1) AS days_{number}")
         joins += [
-            PROBE.format(name=name, series=self.add(series_id), day=day) for (series_id, day), name in probes.items()
+            PROBE.format(
+                name=name,
+                series=self.add(series_id),
+                day=day,
+                table="rehearsed_total" if series_id in self.apart else "tiers_runningtotal",
+            )
+            for (series_id, day), name in probes.items()
         ]
+        joins += self._late(probes)
         return f"SELECT {', '.join(columns)}\nFROM members_member AS member\n{chr(10).join(joins)}\nWHERE {where}"
 
     def _day_before(self, measure: Measure) -> str | None:
@@ -239,6 +253,47 @@ class Statement:
         if measure.window == Condition.Window.MEMBERSHIP_YEAR:
             return f"({ANNIVERSARY} - 1)"
         return "(member.joined_on - 1)" if measure.metric == Metric.CUMULATIVE_CONTRIBUTION else None
+
+    def _corrects(self, series_id: int) -> bool:
+        return self.booked_by is not None and series_id not in self.apart
+
+    def _through(self, measure: Measure, probe: str) -> str:
+        later = f" - coalesce(late.{probe}, 0)" if self._corrects(measure.series_id) else ""
+        return f"coalesce({probe}.through, 0){later}"
+
+    def _first_day(self, measure: Measure, probe: str) -> str:
+        """Return the day that an average counts from; of a series that began with facts booked later, none."""
+        if not self._corrects(measure.series_id):
+            return f"{probe}.first_day"
+        first_day = f"coalesce(late.first_of_{probe}, {probe}.first_day)"
+        return f"CASE WHEN {first_day} <= %(as_of)s THEN {first_day} END"
+
+    def _late(self, probes: dict[tuple[int, str], str]) -> list[str]:
+        """Return the join that gives, by probe, what facts booked later added to it; none where it isn't asked for."""
+        by_level = {one.series_id for one in self.measures if one.metric == Metric.AVERAGE_ASSETS}
+        columns = []
+        for (series_id, through), name in probes.items():
+            if not self._corrects(series_id):
+                continue
+            series = self.add(series_id)
+            change = f"change * ({through} - day + 1)" if series_id in by_level else "change"
+            columns.append(
+                f"(sum({change}) FILTER (WHERE series_id = {series} AND day <= {through}))::bigint AS {name}"
+            )
+            columns.append(
+                f"(array_agg(first_day ORDER BY booked_on) FILTER (WHERE series_id = {series} AND first_day IS NOT NULL))[1]"
+                f" AS first_of_{name}"
+            )
+        if not columns:
+            return []
+        booked_by, selected = self.add(self.booked_by), ", ".join(columns)
+        return [
+            # A window may begin on a day of the member's own.
+            f"LEFT JOIN (SELECT member_id, {selected}\n"  # noqa: S608 (our own words)
+            "  FROM tiers_latejump JOIN members_member AS member ON member.id = member_id\n"
+            f"  WHERE member_id BETWEEN %(first_member)s AND %(last_member)s AND booked_on > {booked_by} AND day <= %(as_of)s\n"
+            "  GROUP BY member_id) AS late ON late.member_id = member.id"
+        ]
 
     def target(self, ladder: Ladder) -> str:
         """Return an expression over the measured columns and `present`: the place in the ladder, from 1, of the highest tier satisfied."""
@@ -291,7 +346,7 @@ ANNIVERSARY = f"(member.joined_on + make_interval(years => floor({TENURE} / 12.0
 # A series' total through the end of a day, by the last row up to it.
 PROBE = """LEFT JOIN LATERAL (
   SELECT running.total + running.level * ({day} - running.day + 1) AS through, running.first_day
-  FROM tiers_runningtotal AS running
+  FROM {table} AS running
   WHERE running.member_id = member.id AND running.series_id = {series} AND running.day <= {day}
   ORDER BY running.day DESC LIMIT 1
 ) AS {name} ON true"""

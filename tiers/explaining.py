@@ -156,7 +156,7 @@ def explain(
     `stood`, `words` and `protections` are at hand already.
     """
     books = load(
-        programme.rule_books.order_by("-in_force_from").select_related("programme"),
+        programme.rule_books.standing().order_by("-in_force_from").select_related("programme"),
         tiers=stood.tiers if stood else None,
     )
     ladder = next((one for one in books if one.rule_book.in_force_from <= as_of), None)

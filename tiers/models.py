@@ -1,5 +1,7 @@
 """Programmes, their tiers and rule books; standings and the decisions they rest on; running totals to decide from."""
 
+from typing import Self
+
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, BigIntegerRangeField, RangeOperators
 from django.db import models
@@ -11,7 +13,9 @@ from foundation.jobs.models import JobRun
 from foundation.translating import translated
 from members.models import Member
 from points.models import PointCurrency
+from tiers.drafts import Draft, Withdrawal  # noqa: F401
 from tiers.protections import Protection  # noqa: F401
+from tiers.rehearsals import Rehearsal, RehearsedMove, RehearsedRange  # noqa: F401
 
 
 class Programme(models.Model):
@@ -52,6 +56,12 @@ class Tier(models.Model):
 
     def __str__(self) -> str:
         return translated(self.names)
+
+
+class RuleBookQuerySet(models.QuerySet["RuleBook"]):
+    def standing(self) -> Self:
+        """Leave out the versions that were withdrawn before they came into force."""
+        return self.filter(withdrawal__isnull=True)
 
 
 class RuleBook(models.Model):
@@ -101,13 +111,13 @@ class RuleBook(models.Model):
     )
     created_at = models.DateTimeField(_("created at"))
 
+    objects = RuleBookQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("rule book")
         verbose_name_plural = _("rule books")
-        constraints = [
-            models.UniqueConstraint(fields=["programme", "number"], name="one_rule_book_per_number"),
-            models.UniqueConstraint(fields=["programme", "in_force_from"], name="one_rule_book_per_start"),
-        ]
+        # One start per version, of those not withdrawn, is a trigger: one_rule_book_per_start, tiers/migrations/0008.
+        constraints = [models.UniqueConstraint(fields=["programme", "number"], name="one_rule_book_per_number")]
 
     def __str__(self) -> str:
         return f"{self.programme} {self.number}"
@@ -162,7 +172,8 @@ class Series(models.Model):
 
     `selection` narrows it: account classes of assets, kinds of transactions, products held; empty takes all, of assets deposit,
     wealth and insurance. Growth points serve the cumulative contribution too. The roll-up of `counted_from` computes it from all
-    earlier facts, later ones carry it forward.
+    earlier facts, later ones carry it forward. Late jumps are kept from then on; of a series that is older than they are, from
+    `late_from`.
     """
 
     id = models.SmallAutoField(primary_key=True)
@@ -174,6 +185,7 @@ class Series(models.Model):
     counted_from = models.DateField(
         _("counted from"), db_default=models.Func(function="bank_booking_date", output_field=models.DateField())
     )
+    late_from = models.DateField(_("late facts kept apart from"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("series")
@@ -346,6 +358,29 @@ class RunningTotal(models.Model):
     class Meta:
         verbose_name = _("running total")
         verbose_name_plural = _("running totals")
+
+
+class LateJump(models.Model):
+    """By how much a roll-up changed a member's series from a day before its business date on (a hot table; docs/adr/0010).
+
+    What a running total was by the facts booked by D is the total of today less the late jumps booked after D. `first_day` is the
+    first day that an average had counted from until then, where the roll-up changed it; `booked_on` where it had none.
+    """
+
+    pk = models.CompositePrimaryKey("member_id", "series_id", "day", "booked_on")
+    member_id = models.BigIntegerField(_("member"))
+    series_id = models.SmallIntegerField(_("series"))
+    day = models.DateField(_("day"))
+    booked_on = models.DateField(_("booked on"))
+    change = models.BigIntegerField(_("change"))
+    first_day = models.DateField(_("first day before"), null=True)
+
+    class Meta:
+        verbose_name = _("late jump")
+        verbose_name_plural = _("late jumps")
+        constraints = [
+            models.CheckConstraint(condition=Q(day__lt=F("booked_on")), name="late_jump_is_booked_after_its_day")
+        ]
 
 
 class RolledUp(models.Model):

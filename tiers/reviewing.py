@@ -1,5 +1,6 @@
 """Reviewing members: who rises, stays or falls, by the rule books in force."""
 
+import dataclasses
 import datetime
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,15 @@ NOTICE = "tiers.changed"
 COUNTS = ("reviewed", "upgraded", "renewed", "grace", "downgraded", "secured")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What is decided of one date: by these ladders, for the members whom `where` selects."""
+
+    as_of: datetime.date
+    ladders: Sequence[Ladder]
+    where: str
+
+
 @in_transaction
 def review(
     *, as_of: datetime.date, first_member: int, last_member: int, run: JobRun | None, actor: Actor
@@ -33,17 +43,23 @@ def review(
     standings}. A standing that was decided as of this date or later stays, so the same review again changes nothing. On a date
     that is on no programme's calendar only the protections that begin are looked at. Each decision owes its notice. Rules: domain.md §4.
     """
-    ladders, secured = ladders_in_force(as_of=as_of), Protection.objects.filter(starts_on=as_of)
-    where = UNDER_REVIEW
-    if due := [ladder for ladder in ladders if calendars.is_due(ladder.rule_book, as_of)]:
-        programmes = set(secured.values_list("programme", flat=True))
-        due = [one for one in ladders if one in due or one.rule_book.programme_id in programmes]
-    elif secured.exists():
-        due, where = ladders, UNDER_REVIEW + SECURED_TODAY
-    if not due:
+    evaluation = due(ladders_in_force(as_of=as_of), as_of=as_of)
+    if evaluation is None:
         return dict.fromkeys(COUNTS, 0)
     parameters = {"first_member": first_member, "last_member": last_member, "run": run and run.pk}
-    return decide(ladders=due, as_of=as_of, where=where, parameters=parameters, notice=NOTICE)
+    return decide(ladders=evaluation.ladders, as_of=as_of, where=evaluation.where, parameters=parameters, notice=NOTICE)
+
+
+def due(ladders: Sequence[Ladder], *, as_of: datetime.date) -> Evaluation | None:
+    """Return what is to be decided of a date, given the ladders in force on it; None on a date without a review and without protections."""
+    secured = Protection.objects.filter(starts_on=as_of)
+    if reviewed := [ladder for ladder in ladders if calendars.is_due(ladder.rule_book, as_of)]:
+        programmes = set(secured.values_list("programme", flat=True))
+        chosen = [one for one in ladders if one in reviewed or one.rule_book.programme_id in programmes]
+        return Evaluation(as_of=as_of, ladders=chosen, where=UNDER_REVIEW)
+    if ladders and secured.exists():
+        return Evaluation(as_of=as_of, ladders=ladders, where=UNDER_REVIEW + SECURED_TODAY)
+    return None
 
 
 def decide(
@@ -55,13 +71,16 @@ def decide(
     standing: str = "tiers_standing",
     decision: str = "tiers_decision",
     notice: str = "",
+    booked_by: datetime.date | None = None,
+    apart: frozenset[int] = frozenset(),
 ) -> dict[str, int]:
     """Decide, by these ladders and in one statement, the standings of the members whom `where` selects; return how many, by COUNTS.
 
     The one evaluator of reviews and rehearsals: `standing` and `decision` name the tables that it reads and writes, `parameters`
-    hold what `where` names, and `run`. With `notice` each decision owes the outbox one of that topic, in the same statement.
+    hold what `where` names, and `run`; `booked_by` and `apart` are as of compiling.Statement. With `notice` each decision owes the
+    outbox one of that topic, in the same statement.
     """
-    compiled = Statement(as_of=as_of)
+    compiled = Statement(as_of=as_of, booked_by=booked_by, apart=apart)
     compiled.parameters |= parameters | {"notice": notice}
     measured = compiled.measured([measure for ladder in ladders for measure in ladder.measures], where=where)
     union = "\nUNION ALL\n".join(judged(compiled, ladder, standing) for ladder in ladders)

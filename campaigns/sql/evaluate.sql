@@ -17,6 +17,7 @@ WITH version AS MATERIALIZED (
 book AS (
     SELECT b.*, lead(b.in_force_from, 1, 'infinity') OVER (PARTITION BY b.programme_id ORDER BY b.in_force_from) AS replaced_on
     FROM tiers_rulebook b
+    WHERE b.id NOT IN (SELECT rule_book_id FROM tiers_withdrawal)
 ),
 multiplying AS MATERIALIZED (
     SELECT earningruleversion_id AS version_id, programme_id FROM campaigns_earningruleversion_programmes

@@ -21,6 +21,12 @@ class Limit:
         return (self.single is None or amount <= self.single) and (self.a_day is None or day_amount <= self.a_day)
 
 
+# Rules have no amount: whoever decides on them decides on all.
+RULES: dict[str, Limit] = {
+    Role.PROGRAMME_MANAGER: Limit(single=None, a_day=None),
+    Role.COMPLIANCE: Limit(single=None, a_day=None),
+}
+
 # Kind of request, then role. A role without a line decides nothing of that kind, whatever else it may.
 LIMITS: dict[str, dict[str, Limit]] = {
     "points.adjust": {
@@ -37,6 +43,9 @@ LIMITS: dict[str, dict[str, Limit]] = {
         Role.BRANCH_MANAGER: Limit(single=None, a_day=None),
         Role.PROGRAMME_MANAGER: Limit(single=None, a_day=None),
     },
+    "tiers.rule_book": RULES,
+    "tiers.roll_back": RULES,
+    "tiers.withdraw_rule_book": RULES,
 }
 
 

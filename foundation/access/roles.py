@@ -20,6 +20,8 @@ PEOPLE = {"members.view_member", "tiers.view_protection"}
 COUNTER = {"points.redeem"}
 # The bank's totals: no single member can be read out of them.
 TOTALS = {"points.view_totals", "tiers.view_totals"}
+# Other rules replayed over history: sums, and the numbers of who would move.
+REHEARSALS = {"tiers.view_rehearsal"}
 # Liability, daily totals, journal, breakage: sums by branch and campaign.
 BOOKS = {"points.view_books"}
 # What came and what became of it; no member can be told by it.
@@ -34,6 +36,9 @@ DECIDE_POINTS = {"points.decide_adjustment"}
 FREEZE, THAW, DECIDE_THAW = {"points.freeze_purse"}, {"points.thaw_purse"}, {"points.decide_thaw"}
 PROPOSE_TIERS = {"tiers.request_protection"}
 DECIDE_TIERS = {"tiers.decide_protection"}
+# Rules are proposed by those who keep the programme, and decided by another of them or by compliance.
+PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
+DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE),
@@ -49,9 +54,33 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | FREEZE
         | THAW
     ),
-    Role.PROGRAMME_MANAGER: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | PROPOSE_POINTS | DECIDE_TIERS),
+    Role.PROGRAMME_MANAGER: frozenset(
+        RULES
+        | TOTALS
+        | RUNS
+        | BOOKS
+        | REQUESTS
+        | PROPOSE_POINTS
+        | DECIDE_TIERS
+        | PROPOSE_RULES
+        | DECIDE_RULES
+        | REHEARSALS
+        | {"tiers.start_rehearsal"}
+    ),
     Role.COMPLIANCE: frozenset(
-        RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | FREEZE | THAW | DECIDE_THAW
+        RULES
+        | PEOPLE
+        | TOTALS
+        | RUNS
+        | TRAIL
+        | BOOKS
+        | REQUESTS
+        | OUTBOX
+        | FREEZE
+        | THAW
+        | DECIDE_THAW
+        | DECIDE_RULES
+        | REHEARSALS
     ),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"}),

@@ -32,12 +32,16 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Description:
-    """A request in words: what would be done in a sentence, its impact, the first of its changes, and how many more there are."""
+    """A request in words: what would be done in a sentence, its impact, the first of its changes, and how many more there are.
+
+    `fixed` changes are texts whose before and after stay true once it is decided; others are figures of the moment.
+    """
 
     sentence: Any
     impact: Any
     changes: Sequence[Change] = ()
     more: int = 0
+    fixed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

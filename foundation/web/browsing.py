@@ -191,6 +191,7 @@ class BrowseAdmin(admin.ModelAdmin):
             "title": self.heading(obj),
             "list_title": capfirst(self.opts.verbose_name_plural),
             "verb": self.verb(request, obj),
+            "more_verbs": self.more_verbs(request, obj),
             "facts": self.facts(request, obj),
             "sections": self.sections(request, obj),
         }
@@ -203,6 +204,10 @@ class BrowseAdmin(admin.ModelAdmin):
     def verb(self, request: HttpRequest, obj: Any) -> dict[str, Any] | None:
         """Return the address and label of what this user may do to the object here, if there is anything."""
         return None
+
+    def more_verbs(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
+        """Return what else he may do to it, in the same form."""
+        return []
 
     def facts(self, request: HttpRequest, obj: Any) -> list[tuple[Any, Any]]:
         """Return the object's figures as pairs of label and value."""

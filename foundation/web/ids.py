@@ -26,6 +26,10 @@ class MemberId(_Prefixed):
     prefix, regex = "mem_", r"mem_[0-9]{1,19}"
 
 
+class RehearsalId(_Prefixed):
+    prefix, regex = "reh_", r"reh_[0-9]{1,19}"
+
+
 class RedemptionId:
     """Reads `rdm_` and 32 hexadecimal digits as a UUID."""
 
@@ -40,3 +44,4 @@ class RedemptionId:
 
 register_converter(MemberId, "mem")
 register_converter(RedemptionId, "rdm")
+register_converter(RehearsalId, "reh")

@@ -5,7 +5,7 @@
 WITH seen AS (
   SELECT m.id FROM members_member m JOIN access_branch b ON b.id = m.branch_id WHERE b.path LIKE ANY (%(patterns)s::text[])
 )
-SELECT c.id, c.names, c.worth_minor, purse.available, purse.pending, moved.earned, moved.redeemed, moved.expired, lapsing.points
+SELECT c.id, c.names, c.worth_minor, (SELECT currency FROM jobs_bank) AS money, purse.available, purse.pending, moved.earned, moved.redeemed, moved.expired, lapsing.points
 FROM points_pointcurrency c
 CROSS JOIN LATERAL (
   SELECT coalesce(sum(available), 0)::bigint AS available, coalesce(sum(pending), 0)::bigint AS pending

@@ -5,7 +5,7 @@ import inspect
 
 from tests.architecture.test_house import ROOT, SOURCES
 
-AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, OUTBOX, DERIVED, PROTECTIONS = (
+AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, VERSIONS, OUTBOX, DERIVED, PROTECTIONS = (
     "audit",
     "facts",
     "entries",
@@ -13,6 +13,7 @@ AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, OUTBOX, DERIVED, PROTE
     "decisions",
     "seals",
     "requests, audited by the verb that makes them",
+    "versions and withdrawals, written once, and the audited approval that made them",
     "outbox rows",
     "derived from facts, rebuilt at will",
     "protections, which name their requests; the approval's event tells the rest",
@@ -97,6 +98,16 @@ TRAILS = {
     "tiers.protecting.end": PROTECTIONS,
     "tiers.protection_requests.ask": REQUESTS,
     "tiers.protection_requests.ask_to_end": REQUESTS,
+    "tiers.rehearsing.start": AUDIT,
+    "tiers.drafting.begin": AUDIT,
+    "tiers.drafting.save": AUDIT,
+    "tiers.drafting.discard": AUDIT,
+    "tiers.proposing.ask": REQUESTS,
+    "tiers.proposing.ask_to_roll_back": REQUESTS,
+    "tiers.proposing.ask_to_withdraw": REQUESTS,
+    "tiers.enacting.put_in_force": VERSIONS,
+    "tiers.enacting.roll_back": VERSIONS,
+    "tiers.enacting.withdraw": VERSIONS,
     "tiers.reviewing.review": DECISIONS,
     "tiers.warning.warn": OUTBOX,
     "tiers.rolling.roll_up": DERIVED,

@@ -21,6 +21,7 @@ PAGES = (
     "/console/tiers/programme/",
     "/console/tiers/rulebook/",
     "/console/tiers/protection/",
+    "/console/tiers/draft/",
     "/console/campaigns/earningrule/",
     "/console/ledger/",
     "/console/points/pointcurrency/",

@@ -35,8 +35,10 @@ OPEN_TO = {
     "members.member": {Role.TELLER, Role.BRANCH_MANAGER, Role.COMPLIANCE},
     "outbox.obligation": {Role.COMPLIANCE, Role.IT},
     "points.pointcurrency": STAFF,
+    "tiers.draft": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE},
     "tiers.programme": STAFF,
     "tiers.protection": {Role.TELLER, Role.BRANCH_MANAGER, Role.COMPLIANCE},
+    "tiers.rehearsal": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE},
     "tiers.rulebook": STAFF,
 }
 

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +12,7 @@ from points.models import Entry
 from tests.factories import AccountFactory, BankFactory, MemberFactory, SeriesFactory
 from tests.tiers.test_rolling import DAY, MONDAY, activity, holding, points, reversal, roll_up, snapshot
 from tiers import rolling
+from tiers.compiling import Measure, Statement
 from tiers.models import RunningTotal
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +24,7 @@ def bank():
 
 
 NIGHTS = 5
+ALL_DAYS = 1000
 # An example is several nights: trying smaller ones after a failure would take minutes.
 GENERATED = [Phase.explicit, Phase.reuse, Phase.generate]
 days = st.integers(0, NIGHTS - 1)
@@ -63,6 +65,7 @@ def recounted_alike(facts, begins):
     revisions = {
         key: itertools.count(1) for key in itertools.product(["snapshot", "holding"], range(3), [*range(NIGHTS), None])
     }
+    as_of_then = {}
     for night in range(NIGHTS):
         date = first + night * DAY
         if night == begins:
@@ -111,10 +114,26 @@ def recounted_alike(facts, begins):
                 (row.total + row.level * ((date - row.day).days + 1), row.first_day) if row else (0, None)
             )
             owned = [account for account in accounts if account.member_id == member.pk]
-            assert (total, one.metric == "average_assets" and first_day) == recounted(
-                one, member, owned, date, first, *facts_now
-            )
+            known = recounted(one, member, owned, date, first, *facts_now)
+            assert (total, one.metric == "average_assets" and first_day) == known
+            as_of_then[date, one, member.pk] = known
+        for (then, one, member_id), known in as_of_then.items():
+            assert measured(one, member_id, then) == known, (then, one.metric, date)
     assert rolling.check(business_date=date, first_member=1, last_member=rolling.LARGEST_ID) == 0
+
+
+def measured(series, member_id, as_of):
+    """Return a series' total through `as_of` by the facts booked by then, and its first day, as a review of that date asks for them."""
+    asked = Measure(metric=series.metric, series_id=series.pk, quantity="", window="days", window_length=ALL_DAYS)
+    statement = Statement(as_of=as_of, booked_by=as_of)
+    statement.parameters |= {"first_member": member_id, "last_member": member_id}
+    sql = statement.measured([asked], where="member.id BETWEEN %(first_member)s AND %(last_member)s")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, statement.parameters)
+        [[_member, _joined_on, total, *days]] = cursor.fetchall()
+    if series.metric != "average_assets":
+        return total, False
+    return total, None if days[0] == ALL_DAYS else as_of - (days[0] - 1) * DAY
 
 
 def recounted(series, member, accounts, date, first, snapshots, holdings, activities, entries):

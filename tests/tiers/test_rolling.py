@@ -299,14 +299,14 @@ def test_a_chunk_takes_as_many_statements_for_one_member_as_for_many(django_asse
     roll_up(MONDAY - DAY)
     snapshot(accounts[0], MONDAY, 100, booked_on=MONDAY)
     close(MONDAY)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         rolling.roll_up(business_date=MONDAY, first_member=1, last_member=accounts[0].member_id, actor=NIGHT)
     others = [AccountFactory.build(member=accounts[1].member, number=f"X{number}") for number in range(300)]
     type(accounts[0]).objects.bulk_create(others)
     for account in others:
         snapshot(account, MONDAY, 5, booked_on=MONDAY)
 
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         rolling.roll_up(
             business_date=MONDAY, first_member=accounts[1].member_id, last_member=rolling.LARGEST_ID, actor=NIGHT
         )

@@ -13,7 +13,7 @@ GRANT UPDATE, DELETE ON tiers_protection TO runtime;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tiers", "0006_metrics")]
+    dependencies = [("tiers", "0008_drafts")]
 
     operations = [
         migrations.AddField(

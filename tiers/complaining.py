@@ -1,0 +1,136 @@
+"""Complaints of the reader of rules, each at the field of the form that it is about, in the reader's language."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from foundation.money import number
+from tiers.forming import BY_TIER
+from tiers.models import Metric, Tier
+
+
+def by_field(complaints: Iterable[str], *, tiers: Sequence[Tier]) -> dict[str, list[str]]:
+    """Return what is wrong by the name of its field; `c-3` is a condition, `tier-gold` a tier, "" the rules as a whole."""
+    found: dict[str, list[str]] = {}
+    for complaint in complaints:
+        path, _colon, fragment = complaint.partition(": ")
+        field = _field(path, fragment, tiers)
+        sentence = worded(fragment, tiers=tiers)
+        sentences = found.setdefault(field, [])
+        if sentence not in sentences:
+            sentences.append(sentence)
+    return found
+
+
+def _field(path: str, fragment: str, tiers: Sequence[Tier]) -> str:
+    if match := re.fullmatch(r"conditions\[(\d+)\](?:\.(\w+))?", path):
+        return f"c-{match[1]}-{match[2]}" if match[2] and match[2] not in ("tier", "group") else f"c-{match[1]}"
+    table, _dot, code = path.partition(".")
+    if table in BY_TIER and code:
+        return f"{BY_TIER[table]}-{code}"
+    if path == "conditions":
+        # The first tier that the sentence names, by its code or by its name, is the one to look at.
+        places = {tier.code: _place(fragment, tier) for tier in tiers}
+        first = min(places, key=lambda code: places[code], default="")
+        return f"tier-{first}" if first and places[first] < len(fragment) else ""
+    return path if path in FIELDS else ""
+
+
+def _place(fragment: str, tier: Tier) -> int:
+    """Return where a tier is first named in a fragment; its length where it is not."""
+    found = [fragment.find(name) for name in (tier.code, str(tier)) if name]
+    return min((place for place in found if place >= 0), default=len(fragment))
+
+
+FIELDS = {"calendar", "upgrades", "validity_months", "downgrade", "down", "grace"}
+
+
+def worded(fragment: str, *, tiers: Sequence[Tier]) -> str:
+    """Return a fragment of the reader, which complains in English, as a sentence in the reader's language; others as they stand."""
+    names = {tier.code: str(tier) for tier in tiers}
+    for pattern, said in SAID:
+        if match := re.fullmatch(pattern, fragment):
+            return said(match, names)
+    return fragment
+
+
+def _metric(code: str) -> str:
+    return str(Metric(code).label) if code in Metric.values else code
+
+
+def _plain(sentence: Callable[[], str]) -> Callable[[re.Match[str], dict[str, str]], str]:
+    return lambda _match, _names: sentence()
+
+
+SAID: list[tuple[str, Callable[[Any, dict[str, str]], str]]] = [
+    (r"is (?:missing|wrong): a whole number from 0 to \d{10,}", _plain(lambda: _("Give a whole number."))),
+    (
+        r"is (?:missing|wrong): a whole number from (\d+) to (\d+)",
+        lambda found, _names: (
+            _("Give a whole number from %(least)s to %(most)s.")
+            % {"least": number(int(found[1])), "most": number(int(found[2]))}
+        ),
+    ),
+    (
+        r"is (?:missing|wrong): a number from 0 to (\d+) with at most (\d+) decimals",
+        lambda found, _names: (
+            _("Give a number up to %(most)s, with %(places)s decimals at most.")
+            % {"most": number(int(found[1])), "places": found[2]}
+        ),
+    ),
+    (
+        r"is (?:missing|wrong): an amount in units of money with at most 2 decimals",
+        _plain(lambda: _("Give an amount of money, such as 50000 or 0.01.")),
+    ),
+    (r"is (?:missing|wrong): one of .*", _plain(lambda: _("Choose one of the list."))),
+    (r"is wrong: a list of different texts .*", _plain(lambda: _("Give different codes, with commas between them."))),
+    (r"is wrong: a multiplier is more than 0", _plain(lambda: _("A multiplier is more than 0."))),
+    (r"is (?:missing or )?wrong: such as .*", _plain(lambda: _("Give a length, such as 12 months or 90 days."))),
+    (
+        r"is wrong: the rule book's grace is in .*",
+        _plain(lambda: _("Every grace period is in the unit of the general terms.")),
+    ),
+    (r"asks more than enter", _plain(lambda: _("Keeping a tier can't ask for more than reaching it."))),
+    (
+        r"stands only beside downgrade = grace",
+        _plain(lambda: _("There is a grace period only where the downgrade has one.")),
+    ),
+    (r".* is no currency of growth points", _plain(lambda: _("Choose which growth points count."))),
+    (r"is not known here", _plain(lambda: _("A term of these rules is not known."))),
+    (
+        r"(\S+) has none, so nobody could reach it",
+        lambda found, names: (
+            _("Nobody could reach %(tier)s: it asks for nothing yet.") % {"tier": names.get(found[1], found[1])}
+        ),
+    ),
+    (
+        r"\S+ asks for the same twice in group (\d+)",
+        lambda found, _names: _("Way %(way)s asks for this twice.") % {"way": found[1]},
+    ),
+    (
+        r"(\S+) asks no (\S+) in group (\d+), (\S+) does",
+        lambda found, names: (
+            _("Way %(way)s of %(lower)s asks for %(metric)s, that of %(tier)s doesn't; it must ask for as much.")
+            % {
+                "way": found[3],
+                "lower": names.get(found[4], found[4]),
+                "metric": _metric(found[2]),
+                "tier": names.get(found[1], found[1]),
+            }
+        ),
+    ),
+    (
+        r"(\S+) asks less (\S+) than (\S+) in group (\d+)",
+        lambda found, names: (
+            _("Way %(way)s of %(tier)s asks for less %(metric)s than that of %(lower)s.")
+            % {
+                "way": found[4],
+                "tier": names.get(found[1], found[1]),
+                "metric": _metric(found[2]),
+                "lower": names.get(found[3], found[3]),
+            }
+        ),
+    ),
+]

@@ -1,0 +1,275 @@
+"""A draft as a form and back: fields by name, what was typed in them, and each complaint at its field."""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from points.models import PointCurrency
+from tiers.models import Condition, Metric, RuleBook, Tier
+from tiers.reading import SELECTING, WINDOWED
+
+WHOLE = re.compile(r"-?\d{1,15}")
+FRACTION = re.compile(r"\d{1,15}\.\d{1,6}")
+# How much of what is typed into one field is kept.
+LONGEST = 200
+GENERAL = ("calendar", "upgrades", "validity_months", "downgrade", "down", "grace")
+BY_TIER = {"multipliers": "multiplier", "validity_by_tier": "validity", "grace_by_tier": "grace"}
+IN_GROWTH_POINTS = ("growth_points", "cumulative_contribution")
+# Windows that have no length, by how a document writes them.
+YEARS = {one.replace("_", " "): one for one in Condition.Window.values if one not in ("", "months", "days")}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Field:
+    """One field: its name, label, what stands in it, options where it is a choice, and what is wrong with it.
+
+    `needs` names the choice that it depends on and the values under which it means something, such as `downgrade: grace`.
+    """
+
+    name: str
+    label: str
+    value: str
+    options: Sequence[tuple[str, Any]] = ()
+    help: str = ""
+    errors: Sequence[str] = ()
+    needs: str = ""
+    values: str = ""
+    unit: "Field | None" = None
+    numeric: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One condition: its place in the document, its fields, and what is wrong with it as a whole."""
+
+    index: int
+    fields: list[Field]
+    errors: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Way:
+    """A group of conditions that must all be met; any way is enough."""
+
+    number: int
+    rows: list[Row]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step:
+    """A tier's part of the form; the standard tier has no ways."""
+
+    tier: Tier
+    fields: list[Field]
+    ways: list[Way]
+    errors: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Form:
+    """The whole form: general terms, then the tiers from the lowest up."""
+
+    general: list[Field]
+    steps: list[Step]
+    errors: Sequence[str]
+
+
+def typed(posted: Mapping[str, Any], *, tiers: Sequence[Tier]) -> dict[str, Any]:
+    """Return the document that a posted form says, as it was typed; what does not apply to the choices made is left out."""
+
+    def said(name: str) -> Any:
+        return _value(str(posted.get(name, ""))[:LONGEST])
+
+    graceful = posted.get("downgrade") == RuleBook.Downgrade.GRACE
+    unit = _among(posted.get("grace_unit"), RuleBook.GraceUnit.values)
+    document: dict[str, Any] = {name: said(name) for name in GENERAL if name != "grace"}
+    document["grace"] = _length(said("grace"), unit) if graceful else ""
+    for key, prefix in BY_TIER.items():
+        values = {tier.code: said(f"{prefix}-{tier.code}") for tier in tiers}
+        if key == "grace_by_tier":
+            values = {code: _length(value, unit) if graceful else "" for code, value in values.items()}
+        document[key] = _filled(values)
+    indexes = sorted(int(match[1]) for name in posted if (match := re.fullmatch(r"c-(\d{1,4})-tier", name)))
+    document["conditions"] = in_order((_condition(posted, f"c-{index}-", said) for index in indexes), tiers)
+    return _filled(document)
+
+
+def _condition(posted: Mapping[str, Any], prefix: str, said: Any) -> dict[str, Any]:
+    metric = str(posted.get(f"{prefix}metric", ""))
+    condition = {name: said(f"{prefix}{name}") for name in ("tier", "group", "metric", "enter", "keep")}
+    if metric in IN_GROWTH_POINTS:
+        condition["currency"] = said(f"{prefix}currency")
+    if metric in SELECTING:
+        words = re.split(r"[,，、;；]", str(posted.get(f"{prefix}selection", ""))[:LONGEST])
+        condition["selection"] = sorted({word.strip() for word in words if word.strip()})
+    if metric in WINDOWED:
+        unit = _among(posted.get(f"{prefix}window_unit"), [one for one in Condition.Window.values if one])
+        condition["window"] = _length(said(f"{prefix}window"), unit)
+    return _filled(condition)
+
+
+def in_order(conditions: Iterable[dict[str, Any]], tiers: Sequence[Tier]) -> list[dict[str, Any]]:
+    """Return conditions by tier from the lowest up, then by way, each way in the order it has."""
+    ranks = {tier.code: tier.rank for tier in tiers}
+    return sorted(conditions, key=lambda one: (ranks.get(one.get("tier", ""), 0), _number(one.get("group", 1))))
+
+
+def _number(group: Any) -> int:
+    return group if isinstance(group, int) else 0
+
+
+def _value(raw: str) -> Any:
+    """Return a number where one was typed, its thousands separators aside, else the text."""
+    text = raw.strip()
+    plain = re.sub(r"(?<=\d)[,，](?=\d{3})", "", text)
+    if WHOLE.fullmatch(plain):
+        return int(plain)
+    return plain if FRACTION.fullmatch(plain) else text
+
+
+def _length(value: Any, unit: str) -> str:
+    if unit in YEARS.values():
+        return next(written for written, window in YEARS.items() if window == unit)
+    return f"{value} {unit}" if value != "" else ""
+
+
+def _among(value: Any, allowed: Sequence[str]) -> str:
+    return value if value in allowed else allowed[0]
+
+
+def _filled(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in ("", [], {}, None)}
+
+
+def laid_out(
+    document: Mapping[str, Any],
+    *,
+    tiers: Sequence[Tier],
+    currencies: Sequence[PointCurrency],
+    errors: Mapping[str, list[str]],
+) -> Form:
+    """Return the form that shows a document; `errors` are sentences by field name, see tiers.complaining."""
+    shown = _Shown(document, currencies, errors)
+    return Form(
+        general=shown.general(),
+        steps=[shown.step(tier) for tier in tiers],
+        errors=errors.get("", ()),
+    )
+
+
+class _Shown:
+    """The fields of one document."""
+
+    def __init__(
+        self, document: Mapping[str, Any], currencies: Sequence[PointCurrency], errors: Mapping[str, list[str]]
+    ) -> None:
+        self.document, self.errors = document, errors
+        self.currencies = [(one.code, one) for one in currencies]
+        self.unit = _parted(document.get("grace"))[1] or _unit_of(document.get("grace_by_tier")) or "days"
+
+    def field(self, name: str, label: str, value: Any, **more: Any) -> Field:
+        value = "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return Field(name=name, label=label, value=value, errors=self.errors.get(name, ()), **more)
+
+    def general(self) -> list[Field]:
+        said, grace = self.document.get, _parted(self.document.get("grace"))
+        upgrades = [("at_review", _("at the review")), ("nightly", _("every night, as soon as it is reached"))]
+        down = [("one_step", _("one tier")), ("to_target", _("to the tier whose minima are met"))]
+        unit = self.field("grace_unit", _("unit of grace"), self.unit, options=RuleBook.GraceUnit.choices)
+        graceful = said("downgrade") == RuleBook.Downgrade.GRACE
+        return [
+            self.field("calendar", _("review calendar"), said("calendar"), options=RuleBook.Calendar.choices),
+            self.field("upgrades", _("upgrades"), said("upgrades"), options=upgrades),
+            self.field(
+                "validity_months", _("validity in months"), said("validity_months"), numeric=True,
+                help=_("Empty: each review decides afresh."),
+            ),
+            self.field("downgrade", _("downgrade"), said("downgrade"), options=RuleBook.Downgrade.choices),
+            self.field(
+                "down", _("how far down"), said("down") or ("one_step" if graceful else "to_target"), options=down,
+                needs="downgrade", values="immediate grace",
+            ),
+            self.field(
+                "grace", _("grace period"), grace[0], unit=unit, numeric=True, needs="downgrade", values="grace",
+            ),
+        ]  # fmt: skip
+
+    def step(self, tier: Tier) -> Step:
+        said = {key: self.document.get(key) or {} for key in BY_TIER}
+        fields = [
+            self.field(
+                f"multiplier-{tier.code}", _("points multiplier"), said["multipliers"].get(tier.code), numeric=True,
+                help=_("Empty: 1."),
+            )
+        ]  # fmt: skip
+        if tier.rank:
+            as_general = _("Empty: as the general terms say.")
+            grace = _parted(said["grace_by_tier"].get(tier.code))[0]
+            fields += [
+                self.field(
+                    f"validity-{tier.code}", _("validity in months"), said["validity_by_tier"].get(tier.code),
+                    numeric=True, help=as_general,
+                ),
+                self.field(
+                    f"grace-{tier.code}", _("grace period"), grace, numeric=True, needs="downgrade", values="grace",
+                    help=_("In the unit of the general terms; empty: as they say."),
+                ),
+            ]  # fmt: skip
+        asked = [
+            (index, one)
+            for index, one in enumerate(self.document.get("conditions", ()))
+            if one.get("tier") == tier.code
+        ]
+        ways = [
+            Way(
+                number=number,
+                rows=[self.row(index, one) for index, one in asked if _number(one.get("group", 1)) == number],
+            )
+            for number in sorted({_number(one.get("group", 1)) for _index, one in asked})
+        ]
+        return Step(tier=tier, fields=fields, ways=ways, errors=self.errors.get(f"tier-{tier.code}", ()))
+
+    def row(self, index: int, condition: Mapping[str, Any]) -> Row:
+        prefix, said = f"c-{index}-", condition.get
+        length, unit = _parted(said("window"))
+        choose = [("", _("Choose what is measured")), *Metric.choices]
+        window_unit = self.field(
+            f"{prefix}window_unit", _("unit of the window"), unit or "months",
+            options=[one for one in Condition.Window.choices if one[0]],
+        )  # fmt: skip
+        needs = {"needs": f"{prefix}metric"}
+        fields = [
+            self.field(f"{prefix}metric", _("what is measured"), said("metric"), options=choose),
+            self.field(
+                f"{prefix}currency", _("point currency"), said("currency"), options=self.currencies,
+                values=" ".join(IN_GROWTH_POINTS), **needs,
+            ),
+            self.field(
+                f"{prefix}window", _("window"), length, unit=window_unit, numeric=True, values=" ".join(sorted(WINDOWED)),
+                **needs,
+            ),
+            self.field(f"{prefix}enter", _("minimum to enter"), said("enter"), numeric=True),
+            self.field(
+                f"{prefix}keep", _("minimum to keep"), said("keep"), numeric=True, help=_("Empty: as to enter."),
+            ),
+            self.field(
+                f"{prefix}selection", _("only these"), said("selection"), values=" ".join(sorted(SELECTING)),
+                help=_("Codes of account classes, kinds or products, with commas; empty: all."), **needs,
+            ),
+        ]  # fmt: skip
+        return Row(index=index, fields=fields, errors=self.errors.get(f"c-{index}", ()))
+
+
+def _parted(length: Any) -> tuple[str, str]:
+    """Return a length such as "3 months" as what was typed and its unit; a year has no length."""
+    if length in YEARS:
+        return "", YEARS[length]
+    typed_length, _blank, unit = str(length or "").rpartition(" ")
+    return (typed_length, unit) if typed_length else (unit, "")
+
+
+def _unit_of(lengths: Any) -> str:
+    return next((_parted(one)[1] for one in (lengths or {}).values()), "")
