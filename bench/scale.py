@@ -1,4 +1,5 @@
-"""The large bank: its nights and their memory, two workers beside one, the review beside the raw statement, a member's summary.
+"""The large bank: its nights and their memory, two workers beside one, the review beside the raw statement, a year's rehearsal, a
+member's summary.
 
 It is made by bench.seed and stays; each measure closes some of its dates, and when those run out it is made anew.
 """
@@ -13,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -28,10 +30,11 @@ from foundation.jobs import clock, fencing
 from foundation.jobs.models import Bank, BusinessDate
 from foundation.periods import add_months
 from members.models import Member
+from membership_site.seeding import DEMO_BANK
 from points.models import PointCurrency
 from portal import purses
-from tiers import compiling, describing, explaining, reviewing, standings
-from tiers.models import Metric, Series, Tier
+from tiers import compiling, describing, explaining, rehearsing, reviewing, standings
+from tiers.models import Metric, Programme, Series, Tier
 
 USUAL_MEMBERS = 1_000_000
 SUMMARIES = 500  # a round
@@ -112,6 +115,7 @@ def measure(*, members: int | None, rounds: int, seed: int) -> dict[str, Any]:
         return answer | {
             "nights": _nights(count, chunk, rounds),
             "review": _review(chunk, rounds, seed),
+            "rehearsal": _rehearsal(chunk, rounds),
             "summary": _summaries(rounds, seed),
         }
 
@@ -222,6 +226,48 @@ def _review(chunk: int, rounds: int, seed: int) -> dict[str, Any]:
     )
     best = min(figures["raw by key"]["median"], figures["raw by scan"]["median"])
     return figures | {"counts": counts[-1], "ratio": round(figures["review"]["median"] / best, 2)}
+
+
+def _rehearsal(chunk: int, rounds: int) -> dict[str, Any]:
+    """Return the milliseconds of a year's rehearsal with monthly reviews, by chunks and taken back, and of one review by the same rules."""
+    last = Member.objects.aggregate(last=Max("pk"))["last"]
+    spans = [{"first_member": first, "last_member": first + chunk - 1} for first in range(1, last + 1, chunk)]
+    programme, as_of = Programme.objects.get(is_main=True), fencing.last_closed()
+    [told] = [
+        one
+        for one in tomllib.loads(DEMO_BANK.read_text(), parse_float=str)["programmes"]
+        if one["code"] == programme.code
+    ]
+    document = told["rule_book"] | {"calendar": "month_end"}
+    del document["in_force_from"]
+    counts: dict[str, Any] = {}
+
+    def taken_back(work: Callable[[dict[str, int]], Any]) -> float:
+        took = 0.0
+        for span in spans:
+            with transaction.atomic():
+                took += measuring.seconds(lambda span=span: work(span))
+                transaction.set_rollback(True)
+        return took * 1000
+
+    with transaction.atomic():
+        rehearsal = rehearsing.start(programme=programme, months=12, document=document, actor=BENCH, at=clock.now())
+        plan = rehearsing.plan_of(rehearsal)
+        counts |= {"dates": rehearsal.dates, "expected seconds": rehearsal.expected_seconds}
+
+        def one_review(span: dict[str, int]) -> None:
+            reviewing.decide(
+                ladders=plan.ladders, as_of=as_of, where=reviewing.UNDER_REVIEW, parameters={"run": None, **span}
+            )
+
+        def year(span: dict[str, int]) -> None:
+            rehearsing.replay_range(rehearsal=rehearsal, plan=plan, **span)
+
+        figures = measuring.interleave(
+            {"rehearsal": lambda: taken_back(year), "one review": lambda: taken_back(one_review)}, rounds=rounds
+        )
+        transaction.set_rollback(True)
+    return figures | counts | {"ratio": round(figures["rehearsal"]["median"] / figures["one review"]["median"], 2)}
 
 
 def _raw(probe: str) -> str:

@@ -177,15 +177,11 @@ def _copied(ladder: Ladder, start: datetime.date) -> Ladder:
     """Return a ladder's rules as new rows of a version that begins on `start`, nothing saved."""
     book = copy.copy(ladder.rule_book)
     book.pk, book.in_force_from, book._state = None, start, ModelState()
-    rows: list[TierTerms | Condition] = [copy.copy(one) for one in (*ladder.terms, *ladder.conditions)]
-    for row in rows:
-        row.pk, row.rule_book, row._state = None, book, copy.copy(row._state)
-    return dataclasses.replace(
-        ladder,
-        rule_book=book,
-        terms=[row for row in rows if isinstance(row, TierTerms)],
-        conditions=[row for row in rows if isinstance(row, Condition)],
-    )
+    terms, conditions = [copy.copy(one) for one in ladder.terms], [copy.copy(one) for one in ladder.conditions]
+    for row in (*terms, *conditions):
+        row._state = copy.copy(row._state)
+        row.pk, row.rule_book = None, book
+    return dataclasses.replace(ladder, rule_book=book, terms=terms, conditions=conditions)
 
 
 def _write(ladder: Ladder, *, protected_until: datetime.date | None) -> RuleBook:

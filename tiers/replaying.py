@@ -6,6 +6,7 @@ The evaluator is the night's own (tiers.reviewing.decide); only the tables it re
 import dataclasses
 import datetime
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -63,7 +64,7 @@ class Replay:
         last_member: int,
     ) -> None:
         self.members = {"first_member": first_member, "last_member": last_member}
-        self.parameters = {"programmes": list(programmes), "starts_on": starts_on, **self.members}
+        self.parameters: dict[str, Any] = {"programmes": list(programmes), "starts_on": starts_on, **self.members}
         self.first_date = Bank.objects.get().first_business_date
         self.carried = max(starts_on, self.first_date) - DAY
         apart = series_apart(ladders, starts_on=self.carried + DAY)
@@ -74,7 +75,7 @@ class Replay:
             cursor.execute("ANALYZE rehearsed_standing")
             for one in apart:
                 fields = one._meta.concrete_fields
-                names = ", ".join(field.column for field in fields)
+                names = ", ".join(f"{field.column}" for field in fields)
                 values = [
                     self.carried + DAY
                     if field.name == "counted_from"

@@ -26,8 +26,14 @@ def roll_up(*, business_date: datetime.date, first_member: int, last_member: int
     if RolledUp.objects.filter(business_date=business_date, members=members).exists():
         return {"rows": 0}
     RolledUp.objects.create(business_date=business_date, members=members)
-    span = {"business_date": business_date, "first_member": first_member, "last_member": last_member}
-    return {"rows": _carry("choose_afresh", keep_late=True, **span)}
+    rows = _carry(
+        "choose_afresh",
+        keep_late=True,
+        business_date=business_date,
+        first_member=first_member,
+        last_member=last_member,
+    )
+    return {"rows": rows}
 
 
 @in_transaction

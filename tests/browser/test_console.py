@@ -5,12 +5,16 @@ import re
 from playwright.sync_api import Browser, expect
 
 from books.models import DailyBalance
+from foundation import transactions
+from foundation.actors import Actor
+from foundation.jobs import clock
 from members.models import Member
 from membership_site.seeding import secret_of
 from points.models import Entry, PointCurrency
 from tests.browser.visiting import open_page, sign_in, violations
 from tests.factories import StaffFactory
-from tiers.models import RuleBook
+from tiers import rehearsing
+from tiers.models import Rehearsal, RuleBook
 
 PAGES = (
     "/console/",
@@ -22,6 +26,7 @@ PAGES = (
     "/console/tiers/rulebook/",
     "/console/tiers/protection/",
     "/console/tiers/draft/",
+    "/console/tiers/rehearsal/",
     "/console/campaigns/earningrule/",
     "/console/ledger/",
     "/console/points/pointcurrency/",
@@ -39,6 +44,15 @@ PAGES = (
 )
 
 
+def rehearsed(book: RuleBook) -> Rehearsal:
+    """Rehearse a stored rule book over a month, and return that."""
+    actor = Actor.job("test")
+    asked = {"programme": book.programme, "rule_book": book, "months": 1, "actor": actor, "at": clock.now()}
+    rehearsal = transactions.commit(rehearsing.start, **asked)
+    rehearsing.go_on(rehearsal_id=rehearsal.pk)
+    return rehearsal
+
+
 def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, site: str, demo_bank: None) -> None:
     member, book = Member.objects.order_by("number")[1], RuleBook.objects.earliest("id")
     tabs = [
@@ -49,6 +63,7 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
     currency = f"/console/points/pointcurrency/{PointCurrency.objects.get(code='reward').pk}/"
     entry = Entry.objects.filter(member_id=member.pk).latest("number")
     purse = f"/console/ledger/{member.pk}/{entry.currency_id}/"
+    rehearsal = rehearsed(book)
     explorer = (f"/console/ledger/?member={member.number}", purse, f"{purse}{entry.number}/", f"{purse}statement/")
     kinds = (
         "/console/",
@@ -56,6 +71,7 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
         *tabs,
         *explorer,
         f"/console/tiers/rulebook/{book.pk}/",
+        f"/console/tiers/rehearsal/{rehearsal.pk}/",
         currency,
         day,
     )

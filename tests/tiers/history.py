@@ -22,10 +22,15 @@ NIGHT = Actor.job("close_day")
 
 
 class History:
-    """`length` nights from FIRST on: `members` of them, two programmes, a second rule book of the main one from `changes` on."""
+    """`length` nights from FIRST on: `members` of them, two programmes, a second rule book of the main one from `changes` on.
 
-    def __init__(self, *, seed: int, members: int = 6, length: int = 45, changes: int = 20) -> None:
-        self.chance, self.length = random.Random(seed), length
+    Without `reopens` an account's closing is never corrected: what a corrected one had been, only late jumps know.
+    """
+
+    def __init__(
+        self, *, seed: int, members: int = 6, length: int = 45, changes: int = 20, reopens: bool = True
+    ) -> None:
+        self.chance, self.length, self.reopens = random.Random(seed), length, reopens
         self.assets, self.growth = SeriesFactory(), SeriesFactory(growth=True)
         self.cards = SeriesFactory(metric="transaction_count", selection=["card"])
         self.products = SeriesFactory(metric="products_held")
@@ -70,8 +75,10 @@ class History:
                 self._report(chance.choice(["snapshot", "snapshot", "card", "points", "holding"]), place, day, date)
             if chance.random() < 0.01:
                 account = self.accounts[place]
-                account.closed_on = None if account.closed_on else date - chance.randint(0, 3) * DAY
-                account.save()
+                closed_on = date - chance.randint(0, 3) * DAY
+                if self.reopens or not account.closed_on:
+                    account.closed_on = None if account.closed_on else closed_on
+                    account.save()
         nights.roll_up(date)
         reviewing.review(as_of=date, first_member=1, last_member=2**63 - 1, run=None, actor=NIGHT)
 

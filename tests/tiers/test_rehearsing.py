@@ -44,7 +44,7 @@ def close_through(date):
 
 
 def start(history, **fields):
-    fields = {"programme": history.loyalty, "months": 12} | fields
+    fields = {"programme": history.loyalty, "months": 2} | fields
     return rehearsing.start(actor=CLERK, at=AT, **fields)
 
 
@@ -75,6 +75,32 @@ def test_the_rules_in_force_rehearsed_are_history(seed):
         assert sum(done.result["moves"]["history"].values()) == Decision.objects.filter(programme=programme).count() > 0
     assert live() == before
     assert RehearsedMove.objects.count() == 0
+
+
+def test_series_older_than_late_jumps_are_replayed_night_by_night():
+    """A bank that ran before late jumps were kept: nothing tells them apart, and the rules in force are still history."""
+    made = history(1, length=30, reopens=False)
+    LateJump.objects.all().delete()
+    assert rehearse(made).result["differences"] > 0
+
+    Series.objects.update(late_from=FIRST + made.length * DAY)
+
+    assert rehearse(made).result["differences"] == 0
+
+
+def test_a_range_takes_as_many_statements_for_one_member_as_for_many(django_assert_num_queries):
+    made = history(1, length=12)
+    rehearsal = start(made, document=DRAFT)
+    plan = rehearsing.plan_of(rehearsal)
+    few = {"first_member": made.members[0].pk, "last_member": made.members[0].pk}
+    many = {"first_member": made.members[1].pk, "last_member": LAST}
+    # One each date and each of three months' ends, and eight at both ends.
+    statements = rehearsal.dates + 3 + 8
+
+    with django_assert_num_queries(statements):
+        rehearsing.replay_range(rehearsal=rehearsal, plan=plan, **few)
+    with django_assert_num_queries(statements):
+        rehearsing.replay_range(rehearsal=rehearsal, plan=plan, **many)
 
 
 def test_a_history_that_was_decided_otherwise_shows():
@@ -140,7 +166,7 @@ def in_words(*, assets=(), cards=("card",), products=()):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_draft_that_says_what_was_in_force_is_history(seed):
     """As a document whose quantities are counted, as one whose quantities nobody has counted yet, and as the stored rule book."""
-    made = history(seed, length=30, changes=30)
+    made = history(seed, length=30, changes=30, reopens=False)
     told = [
         {"document": in_words()},
         {"document": in_words(assets=["deposit"], cards=["card", "cheque"], products=["fund"])},
