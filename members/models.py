@@ -54,6 +54,11 @@ class MemberQuerySet(models.QuerySet["Member"]):
         """Keep the open members who were loaded and have not accepted yet: they collect, and nobody markets to them."""
         return self.filter(status="active", accepted_at=None)
 
+    def in_state(self, state: str) -> Self:
+        """Keep the members in a state as people see it: invited, active, closed."""
+        states = {"invited": self.invited, "active": self.joined}
+        return states[state]() if state in states else self.filter(status=state)
+
     def numbered(self, first: int, last: int) -> Self:
         """Keep the members with first <= id <= last: one chunk of the night."""
         return self.filter(pk__range=(first, last))

@@ -35,6 +35,7 @@ MENU = [
         _("People"),
         [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
+            ("members.enrol_member", "admin:members_member_enrol", _("Enrol a member"), "earn"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),
         ],

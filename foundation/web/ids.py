@@ -26,10 +26,10 @@ class MemberId(_Prefixed):
     prefix, regex = "mem_", r"mem_[0-9]{1,19}"
 
 
-class RedemptionId:
-    """Reads `rdm_` and 32 hexadecimal digits as a UUID."""
+class _PrefixedUuid:
+    """Reads a prefix and 32 hexadecimal digits as a UUID."""
 
-    prefix, regex = "rdm_", r"rdm_[0-9a-f]{32}"
+    prefix: str
 
     def to_python(self, value: str) -> uuid.UUID:
         return uuid.UUID(value.removeprefix(self.prefix))
@@ -38,5 +38,19 @@ class RedemptionId:
         return f"{self.prefix}{value.hex}"
 
 
+class RedemptionId(_PrefixedUuid):
+    prefix, regex = "rdm_", r"rdm_[0-9a-f]{32}"
+
+
+class EnrolmentId(_PrefixedUuid):
+    prefix, regex = "enr_", r"enr_[0-9a-f]{32}"
+
+
+class CodeId(_PrefixedUuid):
+    prefix, regex = "cod_", r"cod_[0-9a-f]{32}"
+
+
 register_converter(MemberId, "mem")
 register_converter(RedemptionId, "rdm")
+register_converter(EnrolmentId, "enr")
+register_converter(CodeId, "cod")
