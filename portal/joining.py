@@ -3,6 +3,7 @@
 What a browser has shown to be its own stands in its session: which code it waits for, and, once that came back, which enrolment.
 """
 
+import dataclasses
 import uuid
 from typing import Any
 
@@ -67,8 +68,9 @@ class DetailsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Bring what was typed into one form, and say every fault at its field."""
-        typed = {name: value for name, value in super().clean().items() if value}
-        self.details = Details.of(**({"full_name": ""} | typed), language=get_language() or "en")
+        typed = {"language": get_language() or "en"} | {name: value for name, value in super().clean().items() if value}
+        parts = {field.name for field in dataclasses.fields(Details)}
+        self.details = Details.of(**({"full_name": ""} | {name: typed[name] for name in typed.keys() & parts}))
         for field, code in self.details.faults(today=clock.today()).items():
             if field not in self.errors:
                 self.add_error(field, str(SENTENCES[code]))
