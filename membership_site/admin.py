@@ -15,7 +15,7 @@ from foundation.jobs.models import Bank, BusinessDate
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Choice, tier_pills
 from members.models import Member
-from membership_site import corrections, counter, member_page, reception
+from membership_site import corrections, counter, member_page
 from tiers.models import Programme, Standing, Tier
 
 
@@ -99,7 +99,7 @@ class MemberAdmin(BrowseAdmin):
         return visible.prefetch_related(Prefetch("standings", held, to_attr="held"))
 
     def get_urls(self) -> list:
-        return [*reception.urls(self.admin_site), *counter.urls(self.admin_site), *super().get_urls()]
+        return [*counter.urls(self.admin_site), *super().get_urls()]
 
     def get_list_display(self, request):
         programmes = Programme.objects.order_by("-is_main", "id")

@@ -40,14 +40,14 @@ class CounterForm(DetailsForm):
 
 
 def urls(site: AdminSite) -> list:
-    """Return the addresses of enrolling, among the members'."""
+    """Return the addresses of enrolling, beside the members'."""
 
     def guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         return site.admin_view(lambda request, **names: view(request, site, **names))
 
     return [
-        path("enrol/", guarded(enrol), name="members_member_enrol"),
-        path("enrol/<uuid:enrolment_id>/again/", require_POST(guarded(send_again)), name="members_member_enrol_again"),
+        path("enrol/", guarded(enrol), name="enrol"),
+        path("enrol/<uuid:enrolment_id>/again/", require_POST(guarded(send_again)), name="enrol_again"),
     ]
 
 
@@ -75,7 +75,7 @@ def enrol(request: HttpRequest, site: AdminSite) -> HttpResponse:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         else:
             _say_sent(request, begun)
-            return redirect("admin:members_member_enrol")
+            return redirect("admin:enrol")
     return site.page(
         request,
         "admin/enrol.html",
@@ -97,7 +97,7 @@ def send_again(request: HttpRequest, site: AdminSite, *, enrolment_id: uuid.UUID
         messages.error(request, str(refusal))
     else:
         _say_sent(request, enrolment)
-    return redirect("admin:members_member_enrol")
+    return redirect("admin:enrol")
 
 
 def _say_sent(request: HttpRequest, enrolment: Enrolment) -> None:

@@ -185,7 +185,7 @@ def test_a_member_comes_back_by_a_code_and_a_new_text_is_asked_first(
 def test_a_teller_begins_in_the_console(chromium: Browser, site: str, messages: Callable[[], str]) -> None:
     for language, width in (("en", 1280), ("zh-hans", 390)):
         page, complaints = open_page(chromium, site, language=language, width=width)
-        sign_in(page, "teller", password=secret_of("teller"), then="/console/members/member/enrol/")
+        sign_in(page, "teller", password=secret_of("teller"), then="/console/enrol/")
         page.fill("[name=full_name]", "Grace Hartley")
         page.fill("[name=phone]", f"1006666{width:04}")
         page.locator("main .button.strong").click()

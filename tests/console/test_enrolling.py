@@ -14,7 +14,7 @@ from tests.console.conftest import House, posted
 from tests.factories import ConsentTextFactory, MemberFactory, UserFactory
 from tests.members.cast import LI, NOON, STRANGER, TODAY, known
 
-ENROL = "/console/members/member/enrol/"
+ENROL = "/console/enrol/"
 
 
 @pytest.fixture(autouse=True)
