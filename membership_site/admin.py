@@ -13,7 +13,7 @@ from foundation.access.models import Branch
 from foundation.access.signing_in import day_of
 from foundation.jobs.models import Bank, BusinessDate
 from foundation.web import browsing
-from foundation.web.browsing import BrowseAdmin, Choice, choose, tier_pills
+from foundation.web.browsing import BrowseAdmin, Choice, tier_pills
 from members.models import Member
 from membership_site import corrections, counter, member_page, protections
 from tiers.models import Programme, Standing, Tier
@@ -57,6 +57,19 @@ class HoldingTier(Choice):
         return queryset.filter(Exists(standings.filter(tier=tier)))
 
 
+class InState(Choice):
+    """Members who are invited, active or closed."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request, model_admin):
+        return [("invited", _("invited")), *Member.Status.choices]
+
+    def queryset(self, request, queryset):
+        return queryset.in_state(self.value()) if self.value() else queryset
+
+
 def tier_in(programme: Programme) -> Callable[[Member], str]:
     """Return the column of the tiers that members hold in `programme`, empty for the standard one."""
 
@@ -71,7 +84,7 @@ def tier_in(programme: Programme) -> Callable[[Member], str]:
 @admin.register(Member)
 class MemberAdmin(BrowseAdmin):
     keyset = ("number",)
-    list_filter = (InBranch, HoldingTier, choose("status"))
+    list_filter = (InBranch, HoldingTier, InState)
     intro = _("By member number, names masked. Use the search box above for a name, a phone number or pinyin initials.")
     empty = _("No member here. Choose another branch or tier, or use the search box above.")
 
@@ -103,7 +116,7 @@ class MemberAdmin(BrowseAdmin):
 
     @admin.display(description=_("status"))
     def status_pill(self, member: Member) -> str:
-        return browsing.status_pill(member)
+        return browsing.pill(f"status-{member.state}", member.get_state_display())
 
     def page_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show the member's page: his figures, and one tab of what lies behind them."""

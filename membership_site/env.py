@@ -105,6 +105,11 @@ class Environment:
         """Read a Redis URL."""
         return self._read(name, _redis, REQUIRED, "redis://:password@host:port/0")
 
+    def refuse(self, name: str, value: str | None, *refused: str) -> None:
+        """Complain of a value that this site must not have."""
+        if value in refused:
+            self._complaints.append(f"{name} is wrong: not {value} here")
+
     def check(self) -> None:
         """Raise one ImproperlyConfigured that lists everything missing or wrong."""
         if self._complaints:

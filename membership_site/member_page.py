@@ -18,8 +18,8 @@ from foundation.approvals.models import SEE_REQUESTS
 from foundation.naming import worded
 from foundation.web import paging
 from foundation.web.browsing import past
-from members import families
-from members.models import Account, Member
+from members import consents, families
+from members.models import Account, Consent, Member
 from membership_site import counter
 from membership_site.member_tier import tier_tab
 from points import freezing, restoring, summaries
@@ -182,6 +182,13 @@ def accounts_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     }
 
 
+def consents_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Return how the member stands to each purpose, and everything he said, the latest first; two queries and one."""
+    member = context["member"]
+    said = Consent.objects.filter(member=member).select_related("text").order_by("-id")
+    return {"stands": consents.stands(member_id=member.pk, on=context["as_of"]), "said": said[:PAGE]}
+
+
 def family_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the member's family as it stands, and what each may spend of the head's points this month.
 
@@ -210,5 +217,6 @@ TABS: dict[str, tuple[Any, Callable[[HttpRequest, dict[str, Any]], dict[str, Any
     "points": (_("Points"), points_tab),
     "timeline": (_("Time line"), timeline_tab),
     "accounts": (_("Accounts"), accounts_tab),
+    "consents": (_("Consents"), consents_tab),
     "family": (_("Family"), family_tab),
 }

@@ -36,7 +36,22 @@ METRICS_TOKEN = env.text("METRICS_TOKEN", "the bearer token that /metrics asks f
 API_REQUESTS_PER_MINUTE = env.number(
     "API_REQUESTS_PER_MINUTE", "requests a minute for each client or user", default=600
 )
+# Who carries messages to members: console, file, off, or the dotted path of the bank's own class (docs/enrolment.md).
+MESSAGES_PROVIDER = env.text(
+    "MESSAGES_PROVIDER",
+    "console, file, off, or a dotted path",
+    default="off" if SITE_ENV == "production" else "file",
+)
+MESSAGES_FILE = env.text(
+    "MESSAGES_FILE", "where the provider `file` writes", default=str(BASE_DIR / ".local" / "messages.jsonl")
+)
+SITE_URL = env.text("SITE_URL", "this site's address, for links in messages", default="http://127.0.0.1:8000").rstrip(
+    "/"
+)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
+if SITE_ENV == "production":
+    # Whoever reads a console or a file would read everybody's codes.
+    env.refuse("MESSAGES_PROVIDER", MESSAGES_PROVIDER, "console", "file")
 env.check()
 
 if owner_database:
@@ -63,6 +78,7 @@ INSTALLED_APPS = [
     "foundation.approvals",
     "foundation.audit",
     "foundation.outbox",
+    "foundation.messaging",
     "foundation.idempotency",
     "foundation.jobs",
     "foundation.access",

@@ -62,7 +62,7 @@ class MeOut(serializers.Serializer):
     name = serializers.CharField(allow_blank=True)
     branch = serializers.CharField()
     memberSince = serializers.DateField()  # noqa: N815
-    status = serializers.ChoiceField(choices=["active", "closed"])
+    status = serializers.ChoiceField(choices=["invited", "active", "closed"])
 
 
 class Me(MemberView):
@@ -74,7 +74,7 @@ class Me(MemberView):
         member = self.member
         name = sealing.open_person(member.person).full_name if hasattr(member, "person") else ""
         shown = {"id": f"mem_{member.pk}", "number": member.number, "name": name, "branch": str(member.branch)}
-        return Response(MeOut(shown | {"memberSince": member.joined_on, "status": member.status}).data)
+        return Response(MeOut(shown | {"memberSince": member.joined_on, "status": member.state}).data)
 
 
 class ExpiringOut(serializers.Serializer):

@@ -9,6 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -16,13 +18,13 @@ from campaigns.describing import describe as describe_rule
 from foundation.access.signing_in import day_of, moment_of
 from foundation.jobs import clock
 from foundation.jobs.models import Bank, BusinessDate
-from members import families, sealing
+from members import consents, families, sealing
 from members.models import FamilyMembership, Member
 from points import redeeming, restoring, stating
 from points.expiring import describe as describe_expiry
 from points.ledger import NEVER
 from points.models import Allocation, Entry, Kind, Lot, PointCurrency
-from portal import history, projecting, purses, telling
+from portal import first_steps, history, projecting, purses, telling
 from portal.projecting import SpendForm
 from portal.statements import FORMS, MadeOut
 from tiers import describing, explaining, standings
@@ -42,17 +44,31 @@ def member_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 
 def member_form(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Do as `member_page` for a view that a form is sent to."""
+    """Do as `member_page` for a view that a form is sent to.
 
+    A member who has yet to agree to what his membership rests on is asked that first, wherever he goes.
+    """
+    return _of_member(view, asks_first=True)
+
+
+def unasked(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Do as `member_form` for a view that a member reaches before he has agreed to anything."""
+    return _of_member(view, asks_first=False)
+
+
+def _of_member(view: Callable[..., HttpResponse], *, asks_first: bool) -> Callable[..., HttpResponse]:
     @never_cache
     @login_required
     @functools.wraps(view)
     def page(request: HttpRequest, **arguments: Any) -> HttpResponse:
         members = Member.objects.select_related("branch", "person").filter(user=request.user)
         # Every page asks for these; so they come with the member, in one query.
-        member = members.annotate(asked_at=clock.reading(), last_closed=LAST_CLOSED, money=MONEY).first()
+        asked_with_him = {"asked_at": clock.reading(), "last_closed": LAST_CLOSED, "money": MONEY}
+        member = members.annotate(**asked_with_him, is_wanting=consents.is_wanting()).first()
         if member:
             request.user.acts_at = member.asked_at
+            if asks_first and member.is_wanting:
+                return redirect(f"{reverse('portal:agree')}?{urlencode({'next': request.get_full_path()})}")
             return view(request, member=member, **arguments)
         if request.user.is_staff:
             return redirect("admin:index")
@@ -75,6 +91,7 @@ def home(request: HttpRequest, *, member: Member) -> HttpResponse:
     telling.tell(entries, today=today, has_pending=purse.balance.pending > 0, tiers=tiers, money=member.money)
     main, *others = stood or [None]
     shown = {
+        "steps": None if entries else first_steps.of(member, today=today),
         "door": "home",
         "member": member,
         "person": _person(member),

@@ -361,7 +361,7 @@ class RunningTotal(models.Model):
 
 
 class LateJump(models.Model):
-    """By how much a roll-up changed a member's series from a day before its business date on (a hot table; docs/adr/0010).
+    """By how much a roll-up changed a member's series from a day before its business date on (a hot table; docs/adr/0012).
 
     What a running total was by the facts booked by D is the total of today less the late jumps booked after D. `first_day` is the
     first day that an average had counted from until then, where the roll-up changed it; `booked_on` where it had none.

@@ -17,7 +17,7 @@ RULES = {
 # A member's page: the person masked, his accounts, his ledger, his standings and the decisions behind them.
 PEOPLE = {"members.view_member", "tiers.view_protection"}
 # What a teller does for a member who stands before him.
-COUNTER = {"points.redeem"}
+COUNTER = {"points.redeem", "members.enrol_member"}
 # The bank's totals: no single member can be read out of them.
 TOTALS = {"points.view_totals", "tiers.view_totals"}
 # Other rules replayed over history: sums, and the numbers of who would move.

@@ -18,6 +18,7 @@ AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, VERSIONS, OUTBOX, DERI
     "derived from facts, rebuilt at will",
     "protections, which name their requests; the approval's event tells the rest",
 )
+CODES, SENT = "codes, which keep when they were sent, tried and used", "the outbox row that it does"
 
 # A verb without a line here fails, so that its author says what remembers it.
 TRAILS = {
@@ -38,6 +39,18 @@ TRAILS = {
     "membership_site.configuring.configure": AUDIT,
     "members.enrolling.enrol": AUDIT,
     "members.enrolling.open_accounts": FACTS,
+    "foundation.messaging.sending.send": SENT,
+    "members.consents.give": AUDIT,
+    "members.consents.withdraw": AUDIT,
+    "members.consents.choose": AUDIT,
+    "members.verifying.send": CODES,
+    "members.verifying.send_for_signing_in": CODES,
+    "members.verifying.use": CODES,
+    "members.joining.begin": AUDIT,
+    "members.joining.send_again": CODES,
+    "members.joining.resume": CODES,
+    "members.joining.verify": CODES,
+    "members.accepting.accept": AUDIT,
     "activity.recording.record_accounts": FACTS,
     "activity.recording.record_activities": FACTS,
     "activity.recording.record_reversals": FACTS,

@@ -45,6 +45,7 @@ def test_the_demo_bank_stands_after_one_configuration(django_assert_max_num_quer
         "programmes": 5,
         "earning_rules": 5,
         "journal_accounts": 5,
+        "consent_texts": 4,
     }
     assert BusinessDate.objects.get().date == Bank.objects.get().first_business_date == datetime.date(2026, 2, 1)
     lujiazui, head = Branch.objects.get(code="101"), Branch.objects.get(code="000")
