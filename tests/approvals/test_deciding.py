@@ -341,4 +341,4 @@ def test_words_are_kept_without_what_hides_in_them(cast):
 def test_a_kind_is_registered_once():
     with pytest.raises(ValueError, match="registered twice"):
         kinds.register(correcting.KIND)
-    assert [kind.code for kind in kinds.registered()] == ["points.adjust"]
+    assert [kind.code for kind in kinds.registered()] == ["access.posting", "points.adjust"]
