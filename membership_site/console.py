@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
 from books import views as books
+from foundation.access import pages as access
 from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import corrections, ledger_pages
+from membership_site import caring, corrections, ledger_pages, revealing
 from membership_site.home import home
 from membership_site.searching import search
 
@@ -35,6 +36,7 @@ MENU = [
         _("People"),
         [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
+            ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),
         ],
@@ -82,6 +84,7 @@ MENU = [
                 _("Refused clawbacks"),
                 "coins",
             ),
+            ("access.view_role", "admin:access_settings", _("Settings and access"), "badge"),
             ("audit.view_auditevent", "admin:audit_auditevent_changelist", _("Audit events"), "trail"),
         ],
     ),
@@ -113,7 +116,10 @@ class ConsoleSite(AdminSite):
             path("logout/", RedirectView.as_view(pattern_name="account_logout"), name="logout"),
             path("search/", self.admin_view(search), name="search"),
             *books.urls(self.admin_view),
+            *access.urls(self.admin_view),
             *corrections.addresses(self.admin_view),
+            *revealing.urls(self.admin_view),
+            *caring.urls(self.admin_view),
             *ledger_pages.urls(),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.
             *(url for url in super().get_urls() if hasattr(url, "url_patterns")),

@@ -32,6 +32,9 @@ METRICS_TOKEN = env.text("METRICS_TOKEN", "the bearer token that /metrics asks f
 API_REQUESTS_PER_MINUTE = env.number(
     "API_REQUESTS_PER_MINUTE", "requests a minute for each client or user", default=600
 )
+PII_REVEALS_A_DAY = env.number(
+    "PII_REVEALS_A_DAY", "how many people one of the staff may see in clear a day", default=50
+)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
 env.check()
 
