@@ -1,4 +1,4 @@
-"""Settings & access in the console: what each role allows, how much it may decide, and the systems that call the API."""
+"""Settings & access in the console: what each role allows, how much it may decide, and for the whole bank the systems that call the API."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +11,9 @@ from django.urls import URLPattern, path
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from foundation.access import limits, roles
+from foundation.access import limits, roles, visibility
 from foundation.access.models import Role, SystemClient
+from foundation.access.signing_in import day_of
 from foundation.access.wording import WORDS
 from foundation.approvals.kinds import registered
 from foundation.money import number
@@ -30,7 +31,10 @@ def settings(request: HttpRequest) -> HttpResponse:
     """Show the tables of roles.py and limits.py as they are, and the API clients with their scopes."""
     if not request.user.has_perm(SEE_ROLES):
         raise PermissionDenied
-    sections = [_roles(), _limits(), _clients()]
+    sections = [_roles(), _limits()]
+    # The systems are the bank's: a branch has none.
+    if visibility.sees_the_bank(request.user, permission=SEE_ROLES, on=day_of(request.user)):
+        sections.append(_clients())
     page = {**site.each_context(request), "title": _("Settings and access"), "sections": sections}
     return TemplateResponse(request, "admin/access.html", page)
 

@@ -14,10 +14,12 @@ document.addEventListener("keydown", (event) => {
 const left = document.querySelector("[data-seconds]");
 if (left) {
   const end = performance.now() + 1000 * Number(left.dataset.seconds);
-  setInterval(() => {
+  const ticking = setInterval(() => {
     const seconds = Math.ceil((end - performance.now()) / 1000);
     left.textContent = Math.max(seconds, 0);
-    if (seconds <= 0) window.location.replace(left.dataset.then);
+    if (seconds > 0) return;
+    clearInterval(ticking);
+    window.location.replace(left.dataset.then);
   }, 250);
   window.addEventListener("pageshow", (event) => event.persisted && window.location.reload());
 }
