@@ -21,3 +21,8 @@ def month_end(day: datetime.date) -> datetime.date:
 def day_of(at: datetime.datetime) -> datetime.date:
     """Return the calendar date of an aware instant in the bank's zone."""
     return timezone.localtime(at, timezone.get_default_timezone()).date()
+
+
+def first_instant(day: datetime.date) -> datetime.datetime:
+    """Return the instant at which a date begins in the bank's zone."""
+    return datetime.datetime.combine(day, datetime.time(), timezone.get_default_timezone())

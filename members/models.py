@@ -186,6 +186,54 @@ class Account(models.Model):
         return self.number
 
 
+class AssignmentQuerySet(models.QuerySet["Assignment"]):
+    def on(self, day: datetime.date) -> Self:
+        """Keep the assignments that hold on the date `day`."""
+        return self.filter(Q(starts_on__lte=day) & (Q(ends_on__isnull=True) | Q(ends_on__gt=day)))
+
+
+class Assignment(models.Model):
+    """Who looks after a member, from a date until a date (exclusive; open end NULL): one relationship manager at a time.
+
+    One that was handed on on the day it began has no day of its own: `ends_on` is `starts_on`.
+    """
+
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="assignments", db_index=False, verbose_name=_("member")
+    )
+    manager = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("relationship manager"),
+    )
+    starts_on = models.DateField(_("starts on"))
+    ends_on = models.DateField(_("ends on"), null=True)
+
+    objects = AssignmentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("assignment")
+        verbose_name_plural = _("assignments")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_on__isnull=True) | Q(ends_on__gte=F("starts_on")),
+                name="assignment_ends_after_its_start",
+            ),
+            models.UniqueConstraint(
+                fields=["member"], condition=Q(ends_on__isnull=True), name="one_open_assignment_per_member"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["member", "starts_on"], name="assignment_by_member"),
+            models.Index(fields=["manager", "member"], name="assignment_by_manager"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member} {self.manager} {self.starts_on}"
+
+
 class FamilyMembershipQuerySet(models.QuerySet["FamilyMembership"]):
     def open(self) -> Self:
         """Keep those that have not ended: accepted, or invited and not answered yet."""

@@ -14,8 +14,8 @@ from foundation.access.signing_in import day_of
 from foundation.jobs.models import Bank, BusinessDate
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Choice, tier_pills
-from members.models import Member
-from membership_site import corrections, counter, member_page, protections
+from members.models import Assignment, Member
+from membership_site import caring, corrections, counter, member_page, protections, revealing
 from tiers.models import Programme, Standing, Tier
 
 
@@ -84,7 +84,7 @@ def tier_in(programme: Programme) -> Callable[[Member], str]:
 @admin.register(Member)
 class MemberAdmin(BrowseAdmin):
     keyset = ("number",)
-    list_filter = (InBranch, HoldingTier, InState)
+    list_filter = (InBranch, HoldingTier, caring.LookedAfter, InState)
     intro = _("By member number, names masked. Use the search box above for a name, a phone number or pinyin initials.")
     empty = _("No member here. Choose another branch or tier, or use the search box above.")
 
@@ -94,8 +94,14 @@ class MemberAdmin(BrowseAdmin):
             # The page's statements are numbered: the last closed date and the bank's currency come with the member.
             closed = BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).order_by("-date").values("date")[:1]
             has_families = Exists(Bank.objects.filter(family_pool=True))
-            money = Subquery(Bank.objects.values("currency")[:1])
-            return visible.annotate(last_closed=Subquery(closed), has_families=has_families, money=money)
+            manager = Assignment.objects.on(day_of(request.user)).filter(member=OuterRef("pk"))
+            return visible.annotate(
+                last_closed=Subquery(closed),
+                has_families=has_families,
+                money=Subquery(Bank.objects.values("currency")[:1]),
+                manager_name=Subquery(manager.values("manager__full_name")[:1]),
+                managed_since=Subquery(manager.values("starts_on")[:1]),
+            )
         held = Standing.objects.filter(tier__rank__gt=0).select_related("tier")
         return visible.prefetch_related(Prefetch("standings", held, to_attr="held"))
 
@@ -124,5 +130,7 @@ class MemberAdmin(BrowseAdmin):
             raise PermissionDenied
         member = self.found(request, object_id)
         context = member_page.page(request, member=member, as_of=day_of(request.user))
+        context["may_reveal"] = revealing.may_reveal(request, member) and hasattr(member, "person")
+        context["may_assign"] = caring.may_assign(request, member)
         context["may_correct"] = corrections.may_correct(request, member)
         return self.admin_site.page(request, "admin/member.html", **context)

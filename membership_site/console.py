@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
 from books import views as books
+from foundation.access import pages as access
 from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import corrections, freezes, ledger_pages, reception
+from membership_site import caring, corrections, freezes, ledger_pages, reception, revealing
 from membership_site.home import home
 from membership_site.searching import search
 
@@ -36,6 +37,7 @@ MENU = [
         [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
+            ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),
         ],
@@ -86,6 +88,7 @@ MENU = [
                 _("Refused clawbacks"),
                 "coins",
             ),
+            ("access.view_role", "admin:access_settings", _("Settings and access"), "badge"),
             ("audit.view_auditevent", "admin:audit_auditevent_changelist", _("Audit events"), "trail"),
         ],
     ),
@@ -117,8 +120,11 @@ class ConsoleSite(AdminSite):
             path("logout/", RedirectView.as_view(pattern_name="account_logout"), name="logout"),
             path("search/", self.admin_view(search), name="search"),
             *books.urls(self.admin_view),
+            *access.urls(self.admin_view),
             *corrections.addresses(self.admin_view),
             *freezes.addresses(self.admin_view),
+            *revealing.urls(self.admin_view),
+            *caring.urls(self.admin_view),
             *ledger_pages.urls(),
             *reception.urls(self),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.

@@ -24,16 +24,17 @@ from foundation.actors import Actor
 from foundation.approvals.models import Request
 from foundation.jobs import statistics
 from foundation.jobs.models import Bank
-from foundation.periods import add_months
+from foundation.periods import add_months, day_of
 from foundation.querying import statement
 from foundation.refusals import Refusal
 from foundation.transactions import commit, in_transaction
-from members import enrolling
-from members.models import Member
+from members import caring, enrolling
+from members.models import Assignment, Member
 from members.reports import AccountReport, MemberReport
 from membership_site import configuring
 from points import correcting
 from points.models import PointCurrency
+from tiers.models import Standing
 
 BATCH_MEMBERS = 10_000
 HISTORY_MONTHS = 14
@@ -97,11 +98,18 @@ LOGINS = (
     Login(username="compliance", role=Role.COMPLIANCE, branch_code="000"),
     Login(username="finance", role=Role.FINANCE, branch_code="000"),
     Login(username="ops", role=Role.IT, branch_code="000"),
+    Login(username="advisor", role=Role.RELATIONSHIP_MANAGER, branch_code="101"),
+    Login(username="advisor2", role=Role.RELATIONSHIP_MANAGER, branch_code="101"),
+    Login(username="service", role=Role.CUSTOMER_SERVICE, branch_code="000"),
+    Login(username="marketing", role=Role.MARKETING, branch_code="000"),
+    Login(username="analyst", role=Role.ANALYST, branch_code="000"),
+    Login(username="auditor", role=Role.AUDITOR, branch_code="000"),
     Login(username="member1", percentile=0.5),
     Login(username="member2", percentile=0.93),
     Login(username="member3", percentile=0.995),
 )
 SYSTEM_CLIENT = "core-banking"
+VIPS = 200
 ASKED_FOR = (
     (500, "柜台排队过久补偿 Goodwill: an hour in the queue"),
     (1_200, "补记活动奖励 Campaign reward that was missing"),
@@ -259,6 +267,25 @@ def _open_logins(*, today: datetime.date) -> None:
             "client_secret": secret_of(SYSTEM_CLIENT),
             "scopes": ["activities:write", "members:read", "redemptions:write"],
         },
+    )
+
+
+@in_transaction
+def assign_managers(*, at: datetime.datetime) -> int:
+    """Let the advisor look after the members of her branch who hold a tier, the first of them, unless anybody looks after anybody."""
+    advisor = User.objects.filter(username="advisor").first()
+    holding = Standing.objects.filter(tier__rank__gt=0, member__branch__code="101")
+    first = holding.order_by("member").values_list("member", flat=True).distinct()[:VIPS]
+    members = Member.objects.filter(status=Member.Status.ACTIVE, pk__in=list(first))
+    if advisor is None or Assignment.objects.exists() or not members.exists():
+        return 0
+    return caring.assign(
+        members=members,
+        manager=advisor,
+        starts_on=day_of(at),
+        reason="Demonstration",
+        actor=Actor.job("seed_demo"),
+        at=at,
     )
 
 

@@ -48,6 +48,9 @@ MESSAGES_FILE = env.text(
 SITE_URL = env.text("SITE_URL", "this site's address, for links in messages", default="http://127.0.0.1:8000").rstrip(
     "/"
 )
+PII_REVEALS_A_DAY = env.number(
+    "PII_REVEALS_A_DAY", "how many people one of the staff may see in clear a day", default=50
+)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
 if SITE_ENV == "production":
     # Whoever reads a console or a file would read everybody's codes.

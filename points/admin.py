@@ -8,6 +8,8 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from foundation.access import visibility
+from foundation.access.signing_in import day_of
 from foundation.jobs import clock
 from foundation.jobs.admin import shown_at
 from foundation.jobs.models import Bank, BusinessDate
@@ -16,6 +18,8 @@ from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Section, choose
 from points import expiring, forecasting
 from points.models import PointCurrency, Seal
+
+SEE_TOTALS = "points.view_totals"
 
 
 @admin.register(PointCurrency)
@@ -46,7 +50,11 @@ class PointCurrencyAdmin(BrowseAdmin):
     def sections(self, request: HttpRequest, currency: PointCurrency) -> list[Section]:
         if currency.kind == PointCurrency.Kind.GROWTH:
             return [Section(title=_("expiry"), sentences=[_("Growth points never lapse.")])]
-        return [Section(title=_("expiry"), sentences=expiring.describe(currency)), self._forecast(currency)]
+        told = [Section(title=_("expiry"), sentences=expiring.describe(currency))]
+        # It sums up all members: who may sum up a part of the bank only must not read it.
+        if visibility.sees_the_bank(request.user, permission=SEE_TOTALS, on=day_of(request.user)):
+            told.append(self._forecast(currency))
+        return told
 
     def _forecast(self, currency: PointCurrency) -> Section:
         """Return what lapses when, over all members, and what it is worth where the bank has said so."""

@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
 from foundation.actors import Actor
-from foundation.audit.recording import record_each
+from foundation.audit.recording import Change, record_each
 from foundation.identifiers import uuid7
 from foundation.periods import day_of
 from foundation.refusals import Refusal
@@ -145,7 +145,7 @@ def redeem_each(wishes: Sequence[Wish], *, at: datetime.datetime, actor: Actor) 
             verb="points.redeem",
             actor=actor,
             subject_kind="redemption",
-            subjects={redemption.pk: _told(redemption) for redemption in made},
+            changes=[Change(subject_id=redemption.pk, new=_told(redemption)) for redemption in made],
             at=at,
         )
     before = standing(again)

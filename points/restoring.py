@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from foundation.actors import Actor
-from foundation.audit.recording import record_each
+from foundation.audit.recording import Change, record_each
 from foundation.periods import day_of
 from foundation.querying import statement
 from foundation.refusals import Refusal
@@ -83,12 +83,15 @@ def cancel_each(redemption_ids: Sequence[uuid.UUID], *, at: datetime.datetime, a
             verb="points.cancel_redemption",
             actor=actor,
             subject_kind="redemption",
-            subjects={
-                one.pk: {"state": Redemption.State.CANCELLED, "member": one.member_id, "points": one.points}
+            changes=[
+                Change(
+                    subject_id=one.pk,
+                    old={"state": Redemption.State.DONE},
+                    new={"state": Redemption.State.CANCELLED, "member": one.member_id, "points": one.points},
+                )
                 for one in standing
-            },
+            ],
             at=at,
-            old={"state": Redemption.State.DONE},
         )
     return len(ids)
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.db import connection, transaction
 
 from foundation.actors import Actor
 from foundation.jobs.models import BusinessDate
 from foundation.querying import statement
+from foundation.signing import key_id
 from foundation.transactions import in_transaction
 from points import ledger
 from points.models import Seal, SealedRange
@@ -120,11 +121,6 @@ def digest_of(made: Seal, ranges: Sequence[SealedRange]) -> str:
         f"key {made.key_id}",
     ]
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
-
-
-def key_id(public_key: Ed25519PublicKey) -> str:
-    """Return a public key's name: the first 16 hexadecimal digits of its SHA-256."""
-    return hashlib.sha256(public_key.public_bytes_raw()).hexdigest()[:16]
 
 
 def _sums(points: dict[str, int]) -> str:

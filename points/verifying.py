@@ -8,13 +8,13 @@ from collections import defaultdict
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from django.conf import settings
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import connection
 
 from foundation.jobs.models import BusinessDate
+from foundation.signing import public_keys
 from points.models import Seal, SealedRange
-from points.sealing import before, digest_of, key_id, leave_nobody_out, total, with_line
+from points.sealing import before, digest_of, leave_nobody_out, total, with_line
 
 # So many seals are read, and their entries digested, at once.
 SEALS_AT_ONCE = 31
@@ -61,13 +61,6 @@ def verify(*, first: datetime.date | None = None, last: datetime.date | None = N
     wrong = {finding["business_date"] for finding in broken}
     broken.sort(key=lambda finding: finding["business_date"])
     return Verdict(verified=sum(made.business_date not in wrong for made in seals), broken=broken)
-
-
-def public_keys() -> dict[str, Ed25519PublicKey]:
-    """Return the bank's public keys by their ids: the present one and the earlier ones it still believes."""
-    keys = [Ed25519PrivateKey.from_private_bytes(settings.SEAL_KEY).public_key()]
-    keys += map(Ed25519PublicKey.from_public_bytes, settings.SEAL_EARLIER_KEYS)
-    return {key_id(key): key for key in keys}
 
 
 def _missing(

@@ -11,10 +11,11 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from foundation import transactions
+from foundation.access import asking, visibility
 from foundation.access import posting as postings
-from foundation.access import visibility
 from foundation.access.models import Branch, Role, StaffPosting
 from foundation.access.signing_in import day_of, moment_of
+from foundation.approvals.models import Request
 from foundation.refusals import Refusal
 from foundation.web.browsing import BrowseAdmin, choose
 from foundation.web.fields import Day
@@ -64,6 +65,30 @@ class PostingForm(forms.Form):
     )
 
 
+class AskForm(forms.Form):
+    """Whom to post where; another person decides."""
+
+    username = forms.CharField(label=_("user name"), max_length=150)
+    branch = forms.ModelChoiceField(Branch.objects.none(), label=_("branch"))
+    role = forms.ChoiceField(label=_("role"), choices=Role.choices)
+    starts_on = forms.DateField(label=_("starts on"), widget=Day)
+    ends_on = forms.DateField(
+        label=_("ends on"), widget=Day, required=False, help_text=_("The first day without the posting.")
+    )
+    reason = forms.CharField(label=_("reason"), max_length=400)
+
+    def __init__(self, *arguments: Any, paths: list[str], **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.fields["branch"].queryset = Branch.objects.under(paths).order_by("path")
+
+
+class AskToEndForm(forms.Form):
+    """When a posting is to end; another person decides."""
+
+    ends_on = forms.DateField(label=_("ends on"), widget=Day, help_text=_("The first day without the posting."))
+    reason = forms.CharField(label=_("reason"), max_length=400)
+
+
 class EndForm(forms.Form):
     """When a posting ends."""
 
@@ -92,13 +117,18 @@ class StaffPostingAdmin(BrowseAdmin):
         view = self.admin_site.admin_view
         return [
             path("post/", view(self.post_view), name="access_staffposting_post"),
+            path("ask/", view(self.ask_view), name="access_staffposting_ask"),
+            path("<int:object_id>/ask-to-end/", view(self.ask_to_end_view), name="access_staffposting_ask_to_end"),
             path("<int:object_id>/end/", view(self.end_view), name="access_staffposting_end"),
             *super().get_urls(),
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
         verb = {"url": reverse("admin:access_staffposting_post"), "label": _("Post staff")}
-        return super().changelist_view(request, {"verb": verb if request.user.has_perm(POST_STAFF) else None})
+        if not request.user.has_perm(POST_STAFF):
+            ask = {"url": reverse("admin:access_staffposting_ask"), "label": _("Ask for a posting")}
+            verb = ask if request.user.has_perm(asking.MAY_REQUEST) else None
+        return super().changelist_view(request, {"verb": verb})
 
     def facts(self, request: HttpRequest, posting: StaffPosting) -> list:
         return [
@@ -110,9 +140,36 @@ class StaffPostingAdmin(BrowseAdmin):
         ]
 
     def verb(self, request: HttpRequest, posting: StaffPosting) -> dict[str, Any] | None:
-        if posting.ends_on or not request.user.has_perm(POST_STAFF):
+        if posting.ends_on:
             return None
+        if not request.user.has_perm(POST_STAFF):
+            url = reverse("admin:access_staffposting_ask_to_end", args=[posting.pk])
+            return {"url": url, "label": _("Ask to end it")} if request.user.has_perm(asking.MAY_REQUEST) else None
         return {"url": reverse("admin:access_staffposting_end", args=[posting.pk]), "label": _("End this posting")}
+
+    def ask_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask for a posting of somebody on the staff."""
+        today = day_of(request.user)
+        paths = visibility.paths(request.user, permission=asking.MAY_REQUEST, on=today)
+        form = AskForm(request.POST or None, initial={"starts_on": today}, paths=paths)
+        return self._form(
+            request, form, title=_("Ask for a posting"), verb=asking.ask_to_post, permission=asking.MAY_REQUEST
+        )
+
+    def ask_to_end_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Ask to end a posting."""
+        if not request.user.has_perm(asking.MAY_REQUEST):
+            raise PermissionDenied
+        held = self.found(request, str(object_id))
+        form = AskToEndForm(request.POST or None, initial={"ends_on": day_of(request.user)})
+        return self._form(
+            request,
+            form,
+            title=_("Ask to end the posting of %(who)s") % {"who": held},
+            verb=asking.ask_to_end,
+            permission=asking.MAY_REQUEST,
+            held=held,
+        )
 
     def post_view(self, request: HttpRequest) -> HttpResponse:
         """Post a member of staff, new or known."""
@@ -121,24 +178,37 @@ class StaffPostingAdmin(BrowseAdmin):
 
     def end_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """End a posting."""
+        if not request.user.has_perm(POST_STAFF):
+            raise PermissionDenied
         posting = self.found(request, str(object_id))
         form = EndForm(request.POST or None, initial={"ends_on": day_of(request.user)})
         return self._form(
             request, form, title=_("End the posting of %(who)s") % {"who": posting}, verb=postings.end, posting=posting
         )
 
-    def _form(self, request: HttpRequest, form: forms.Form, *, title: Any, verb: Any, **arguments: Any) -> HttpResponse:
+    def _form(
+        self,
+        request: HttpRequest,
+        form: forms.Form,
+        *,
+        title: Any,
+        verb: Any,
+        permission: str = POST_STAFF,
+        **arguments: Any,
+    ) -> HttpResponse:
         """Show a verb's form, or commit the verb and go back to the list; a refusal stands beside its field."""
-        if not request.user.has_perm(POST_STAFF):
+        if not request.user.has_perm(permission):
             raise PermissionDenied
         if form.is_valid():
             try:
-                transactions.commit(
+                made = transactions.commit(
                     verb, **arguments, **form.cleaned_data, actor=actor(request), at=moment_of(request.user)
                 )
             except Refusal as refusal:
-                form.add_error(refusal.field or None, str(refusal))
+                form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
             else:
+                if isinstance(made, Request):
+                    return redirect("admin:approvals_request_change", made.pk)
                 return redirect("admin:access_staffposting_changelist")
         return self.admin_site.page(request, "admin/form.html", title=title, form=form, opts=self.opts)
 

@@ -15,11 +15,17 @@ from foundation.translating import translated
 
 class Role(models.TextChoices):
     TELLER = "teller", _("teller")
+    RELATIONSHIP_MANAGER = "relationship_manager", _("relationship manager")
     BRANCH_MANAGER = "branch_manager", _("branch manager")
     PROGRAMME_MANAGER = "programme_manager", _("programme manager")
+    MARKETING = "marketing", _("marketing")
+    CUSTOMER_SERVICE = "customer_service", _("customer service")
+    ANALYST = "analyst", _("analyst")
     COMPLIANCE = "compliance", _("risk and compliance")
     FINANCE = "finance", _("finance")
+    PARTNER = "partner", _("partner")
     IT = "it", _("IT")
+    AUDITOR = "auditor", _("auditor")
 
 
 class BranchQuerySet(models.QuerySet["Branch"]):
@@ -110,6 +116,11 @@ class StaffPosting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} {self.get_role_display()} {self.branch}"
+
+    @property
+    def reaches_the_bank(self) -> bool:
+        """Tell whether the posting is in a root of the tree."""
+        return self.branch.parent_id is None
 
 
 class SystemClient(AbstractApplication):

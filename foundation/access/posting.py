@@ -1,6 +1,7 @@
 """Posting staff: a user's role in a branch, from a date until a date."""
 
 import datetime
+from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -78,13 +79,9 @@ def post(
 
     Refuses ends_before_start, already_posted where such a posting holds on one of these days.
     """
-    if ends_on is not None and ends_on <= starts_on:
-        raise EndsBeforeStart(field="ends_on")
-    User.objects.select_for_update().get(pk=user.pk)
-    if StaffPosting.objects.filter(user=user, branch=branch, role=role).between(starts_on, ends_on).exists():
-        raise AlreadyPosted(field="role", user=user.username)
-    posting = StaffPosting.objects.create(user=user, branch=branch, role=role, starts_on=starts_on, ends_on=ends_on)
-    record(verb="access.post", actor=actor, subject_kind="posting", subject_id=posting.pk, at=at, new=_kept(posting))
+    made = give(user=user, branch=branch, role=role, starts_on=starts_on, ends_on=ends_on)
+    posting = StaffPosting.objects.get(pk=made.pop("posting"))
+    record(verb="access.post", actor=actor, subject_kind="posting", subject_id=posting.pk, at=at, new=made["new"])
     return posting
 
 
@@ -92,21 +89,47 @@ def post(
 def end(*, posting: StaffPosting, ends_on: datetime.date, actor: Actor, at: datetime.datetime) -> StaffPosting:
     """End a posting: `ends_on` is its first day without it. Refuses ends_before_start."""
     posting = StaffPosting.objects.select_for_update().get(pk=posting.pk)
-    if ends_on <= posting.starts_on:
-        raise EndsBeforeStart(field="ends_on")
-    old = _kept(posting)
-    posting.ends_on = ends_on
-    posting.save(update_fields=["ends_on"])
+    done = end_on(posting, ends_on=ends_on)
     record(
         verb="access.end_posting",
         actor=actor,
         subject_kind="posting",
         subject_id=posting.pk,
         at=at,
-        old=old,
-        new=_kept(posting),
+        old=done["old"],
+        new=done["new"],
     )
     return posting
+
+
+def check(*, user: User, branch: Branch, role: str, starts_on: datetime.date, ends_on: datetime.date | None) -> None:
+    """Refuse a posting that can't be: ends_before_start, already_posted."""
+    if ends_on is not None and ends_on <= starts_on:
+        raise EndsBeforeStart(field="ends_on")
+    if StaffPosting.objects.filter(user=user, branch=branch, role=role).between(starts_on, ends_on).exists():
+        raise AlreadyPosted(field="role", user=user.username)
+
+
+@in_transaction
+def give(
+    *, user: User, branch: Branch, role: str, starts_on: datetime.date, ends_on: datetime.date | None
+) -> dict[str, Any]:
+    """Make a posting and return its id and what the trail keeps of it; whoever calls leaves the trail."""
+    User.objects.select_for_update().get(pk=user.pk)
+    check(user=user, branch=branch, role=role, starts_on=starts_on, ends_on=ends_on)
+    posting = StaffPosting.objects.create(user=user, branch=branch, role=role, starts_on=starts_on, ends_on=ends_on)
+    return {"posting": posting.pk, "new": _kept(posting)}
+
+
+@in_transaction
+def end_on(posting: StaffPosting, *, ends_on: datetime.date) -> dict[str, Any]:
+    """End a locked posting and return its id and what the trail keeps of it, before and after; whoever calls leaves the trail."""
+    if ends_on <= posting.starts_on:
+        raise EndsBeforeStart(field="ends_on")
+    old = _kept(posting)
+    posting.ends_on = ends_on
+    posting.save(update_fields=["ends_on"])
+    return {"posting": posting.pk, "old": old, "new": _kept(posting)}
 
 
 def _kept(posting: StaffPosting) -> dict[str, str]:

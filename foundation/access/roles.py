@@ -4,18 +4,21 @@ from collections.abc import Iterable
 
 from foundation.access.models import Role, StaffPosting
 
+# How the programme works; a partner's people may know it, too.
+PROGRAMME = {"tiers.view_programme", "tiers.view_tier", "points.view_pointcurrency"}
 # Everybody on the staff may read how the programme works, and which dates are open.
-RULES = {
-    "tiers.view_programme",
-    "tiers.view_tier",
+RULES = PROGRAMME | {
     "tiers.view_rulebook",
     "campaigns.view_earningrule",
-    "points.view_pointcurrency",
     "access.view_branch",
     "jobs.view_businessdate",
 }
 # A member's page: the person masked, his accounts, his ledger, his standings and the decisions behind them.
 PEOPLE = {"members.view_member", "tiers.view_protection"}
+# The person in clear, for a minute, with a reason and a trace.
+REVEAL = {"members.reveal_person"}
+# Who looks after whom.
+CARE = {"members.assign_manager"}
 # What a teller does for a member who stands before him.
 COUNTER = {"points.redeem", "members.enrol_member"}
 # The bank's totals: no single member can be read out of them.
@@ -27,7 +30,11 @@ BOOKS = {"points.view_books"}
 # What came and what became of it; no member can be told by it.
 RUNS = {"jobs.view_jobrun", "activity.view_intake", "activity.view_parkedreversal", "campaigns.view_refusedclawback"}
 OUTBOX = {"outbox.view_obligation"}
-TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
+TRAIL = {"audit.view_auditevent", "audit.export_auditevent"}
+# Who may do what: roles, postings, systems.
+ACCESS = {"access.view_role", "access.view_staffposting"}
+PROPOSE_POSTING = {"access.request_posting"}
+DECIDE_POSTING = {"access.decide_posting"}
 # Four eyes: everybody with a need reads the requests of his branches; who proposes and who decides is said kind by kind.
 REQUESTS = {"approvals.view_request"}
 PROPOSE_POINTS = {"points.request_adjustment"}
@@ -41,10 +48,13 @@ PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
 DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE),
+    Role.TELLER: frozenset(RULES | PEOPLE | REVEAL | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE),
+    Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL),
     Role.BRANCH_MANAGER: frozenset(
         RULES
         | PEOPLE
+        | REVEAL
+        | CARE
         | TOTALS
         | REQUESTS
         | PROPOSE_POINTS
@@ -53,6 +63,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | DECIDE_TIERS
         | FREEZE
         | THAW
+        | ACCESS
+        | PROPOSE_POSTING
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         RULES
@@ -67,9 +79,13 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | REHEARSALS
         | {"tiers.start_rehearsal"}
     ),
+    Role.MARKETING: frozenset(RULES | TOTALS),
+    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | REQUESTS | PROPOSE_POINTS),
+    Role.ANALYST: frozenset(RULES | TOTALS | BOOKS),
     Role.COMPLIANCE: frozenset(
         RULES
         | PEOPLE
+        | REVEAL
         | TOTALS
         | RUNS
         | TRAIL
@@ -81,15 +97,28 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | DECIDE_THAW
         | DECIDE_RULES
         | REHEARSALS
+        | ACCESS
+        | DECIDE_POSTING
     ),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
-    Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"}),
+    Role.PARTNER: frozenset(PROGRAMME),
+    Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"} | ACCESS),
+    # Reads all, masked, and who looked at what; changes nothing.
+    Role.AUDITOR: frozenset(
+        RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | ACCESS | REHEARSALS | {"tiers.view_draft"}
+    ),
 }
+
+# What knows no branches: only a posting in a root of the tree gives it, since a part of it would tell of the rest.
+OF_THE_BANK = frozenset(RUNS | OUTBOX | TRAIL | {"outbox.change_obligation"})
 
 
 def permissions(postings: Iterable[StaffPosting]) -> set[str]:
-    """Return every permission that one of the postings gives."""
-    return set().union(*(PERMISSIONS[posting.role] for posting in postings))
+    """Return every permission that one of the postings gives, those of the whole bank only in a root of the tree."""
+    given: set[str] = set()
+    for posting in postings:
+        given |= PERMISSIONS[posting.role] - (frozenset() if posting.reaches_the_bank else OF_THE_BANK)
+    return given
 
 
 def roles_with(permission: str) -> set[str]:

@@ -33,6 +33,12 @@ def paths(user: User, *, permission: str, on: datetime.date) -> list[str]:
     return outermost
 
 
+def sees_the_bank(user: User, *, permission: str, on: datetime.date) -> bool:
+    """Tell whether a posting of that day gives the user `permission` over the whole bank."""
+    giving = roles.roles_with(permission)
+    return user.is_superuser or any(one.reaches_the_bank and one.role in giving for one in postings(user, on=on))
+
+
 def roles_in(user: User, *, permission: str, path: str, on: datetime.date) -> set[str]:
     """Return the roles by which the user's postings of that day give him `permission` at the branch path."""
     giving = roles.roles_with(permission)

@@ -14,7 +14,12 @@ class AuditEvent(models.Model):
     at = models.DateTimeField(_("at"))
     verb = models.CharField(_("verb"), max_length=60)
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("actor")
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("actor"),
     )
     system = models.CharField(_("system"), max_length=60, blank=True)
     subject_kind = models.CharField(_("kind of subject"), max_length=40)
@@ -36,6 +41,8 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["subject_kind", "subject_id", "at"], name="audit_by_subject"),
             models.Index(fields=["at"], name="audit_by_time"),
+            models.Index(fields=["actor", "at"], name="audit_by_actor"),
+            models.Index(fields=["verb", "at"], name="audit_by_verb"),
         ]
 
     def __str__(self) -> str:

@@ -37,6 +37,8 @@ PAGES = (
     "/console/activity/parkedreversal/",
     "/console/campaigns/refusedclawback/",
     "/console/audit/auditevent/",
+    "/console/audit/auditevent/export/",
+    "/console/access/",
     "/console/books/liability/",
     "/console/books/days/",
     "/console/books/breakage/",

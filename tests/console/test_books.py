@@ -17,7 +17,7 @@ from tests.console.conftest import House, posted
 from tests.factories import MemberFactory
 from tests.points.cast import APRIL_END, MONDAY, TUESDAY, asked, post
 
-READERS = {Role.FINANCE, Role.COMPLIANCE, Role.PROGRAMME_MANAGER}
+READERS = {Role.FINANCE, Role.COMPLIANCE, Role.PROGRAMME_MANAGER, Role.ANALYST, Role.AUDITOR}
 PAGES = [
     f"/console/books/{page}" for page in ("liability/", "days/", "days/2026-03-02/", "breakage/", "reconciliation/")
 ]

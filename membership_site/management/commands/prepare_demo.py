@@ -32,4 +32,5 @@ class Command(BaseCommand):
             sys.stdout.flush()
             self.stderr.write(f"· {time.monotonic() - started:5.1f} s  {what}")
         transactions.commit(seeding.ask_for_corrections, at=clock.now())
+        transactions.commit(seeding.assign_managers, at=clock.now())
         call_command("seed_demo", logins=True)
