@@ -1,12 +1,13 @@
 """The member's own pages: his standing, his points, the reason for each. A member reaches nothing but his own."""
 
+import datetime
 import functools
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db.models import Subquery
+from django.db.models import Exists, OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -28,13 +29,14 @@ from portal import first_steps, history, projecting, purses, telling
 from portal.projecting import SpendForm
 from portal.statements import FORMS, MadeOut
 from tiers import describing, explaining, standings
-from tiers.models import Condition, Decision
+from tiers.models import Condition, Decision, Protection
 
 LATEST = 5
 LAST_CLOSED = Subquery(
     BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).order_by("-date").values("date")[:1]
 )
 MONEY = Subquery(Bank.objects.values("currency")[:1])
+IS_PROTECTED = Exists(Protection.objects.filter(member=OuterRef("pk")))
 DECISIONS = 50
 
 
@@ -63,8 +65,8 @@ def _of_member(view: Callable[..., HttpResponse], *, asks_first: bool) -> Callab
     def page(request: HttpRequest, **arguments: Any) -> HttpResponse:
         members = Member.objects.select_related("branch", "person").filter(user=request.user)
         # Every page asks for these; so they come with the member, in one query.
-        asked_with_him = {"asked_at": clock.reading(), "last_closed": LAST_CLOSED, "money": MONEY}
-        member = members.annotate(**asked_with_him, is_wanting=consents.is_wanting()).first()
+        known = {"asked_at": clock.reading(), "last_closed": LAST_CLOSED, "money": MONEY, "is_protected": IS_PROTECTED}
+        member = members.annotate(**known, is_wanting=consents.is_wanting()).first()
         if member:
             request.user.acts_at = member.asked_at
             if asks_first and member.is_wanting:
@@ -99,7 +101,14 @@ def home(request: HttpRequest, *, member: Member) -> HttpResponse:
         "purse": purse,
         "entries": entries,
         "tier": main
-        and explaining.explain(member=member, programme=main.programme, as_of=as_of, stood=main, words=words),
+        and explaining.explain(
+            member=member,
+            programme=main.programme,
+            as_of=as_of,
+            stood=main,
+            words=words,
+            protections=_protections(member, as_of),
+        ),
         "others": others,
         "today": today,
         "as_of": as_of,
@@ -200,7 +209,7 @@ def tier(request: HttpRequest, *, member: Member) -> HttpResponse:
     words = describing.Words(member.money)
     decisions = Decision.objects.filter(member=member, as_of__lte=as_of).order_by("-as_of")
     decisions = list(decisions.select_related("from_tier", "to_tier")[:DECISIONS])
-    protections = explaining.protections_of(member, as_of=as_of)
+    protections = _protections(member, as_of)
     form = SpendForm(request.GET if "spend" in request.GET else None)
     spend_minor = form.cleaned_data["spend"] * 100 if form.is_bound and form.is_valid() else None
     programmes = []
@@ -246,6 +255,11 @@ def currency_of(code: str) -> PointCurrency:
 def _is_asked_for(currency: PointCurrency) -> bool:
     """Tell whether some programme's tiers ask for points of that currency; growth points that none asks for aren't shown."""
     return Condition.objects.filter(series__currency=currency).exists()
+
+
+def _protections(member: Member, as_of: datetime.date) -> list[Protection]:
+    """Return the member's protections on a date; of the many who never had one without a statement."""
+    return explaining.protections_of(member, as_of=as_of) if member.is_protected else []
 
 
 def _person(member: Member) -> sealing.PersonalData:

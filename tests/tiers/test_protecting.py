@@ -155,7 +155,7 @@ def test_after_the_end_one_may_be_invited_anew_and_not_before(cast):
     end(cast, first, on=MONDAY + DAY)
     second = protect(cast, on=MONDAY + DAY, **waiting)
 
-    assert (first.pk, second.starts_on) == (second.pk - 1, MONDAY + DAY)
+    assert (second.tier.code, second.starts_on) == ("gold", MONDAY + DAY)
 
 
 def test_two_requests_asked_for_before_either_is_approved_make_one_protection(cast):
@@ -279,7 +279,7 @@ def test_a_request_tells_the_standing_before_and_after(cast):
 def test_who_was_asked_and_who_decided_stands_in_the_trail(cast):
     protection = protect(cast)
 
-    trail = AuditEvent.objects.filter(subject_id=str(protection.request_id)).order_by("id")
+    trail = AuditEvent.objects.filter(subject_id=str(protection.request_id)).order_by("at")
 
     assert [(event.verb, event.actor) for event in trail] == [
         ("approvals.request", cast.lin),
