@@ -178,7 +178,8 @@ def _copied(ladder: Ladder, start: datetime.date) -> Ladder:
     book = copy.copy(ladder.rule_book)
     book.pk, book.in_force_from, book._state = None, start, ModelState()
     terms, conditions = [copy.copy(one) for one in ladder.terms], [copy.copy(one) for one in ladder.conditions]
-    for row in (*terms, *conditions):
+    rows: list[TierTerms | Condition] = [*terms, *conditions]
+    for row in rows:
         row._state = copy.copy(row._state)
         row.pk, row.rule_book = None, book
     return dataclasses.replace(ladder, rule_book=book, terms=terms, conditions=conditions)
