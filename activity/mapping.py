@@ -27,7 +27,7 @@ REPORTS: dict[str, type] = {
     "reversals": reports.ReversalReport,
     "snapshots": reports.SnapshotReport,
     "holdings": reports.HoldingReport,
-    "grades": reports.CreditGradeReport,
+    "grades": reports.MemberGradeReport,
 }
 DATES = {"joined_on", "birth_date", "opened_on", "closed_on", "day"}
 WITH_SOURCE = {"activities", "reversals", "snapshots", "holdings", "grades"}
@@ -100,7 +100,8 @@ def mapper(
 
 def key_of(load: Load, *, places: Places, codes: Mapping[str, Mapping[str, str]], found: Found) -> Callable[[Row], str]:
     """Return the function that gives a row's key, the texts by which the target knows its subject; it may raise BadRow."""
-    parts = [texts(load.fields[name], places=places, codes=codes, found=found) for name in TARGETS[load.target][1]]
+    names = [name for name in TARGETS[load.target][1] if name in load.fields]
+    parts = [texts(load.fields[name], places=places, codes=codes, found=found) for name in names]
     return lambda row: "\x1f".join(part(row) for part in parts)
 
 

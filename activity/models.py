@@ -261,13 +261,18 @@ class Holding(models.Model):
 
 
 class GradeReport(models.Model):
-    """A member's credit grade as reported for a day, on the bank's ordered scale (higher is better)."""
+    """A member's grade as reported for a day, on one of the bank's ordered scales: of credit higher is better, of risk it is riskier."""
 
-    pk = models.CompositePrimaryKey("member_id", "day", "revision")
+    class Scale(models.TextChoices):
+        CREDIT = "credit", _("credit grade")
+        RISK = "risk", _("risk grade")
+
+    pk = models.CompositePrimaryKey("member_id", "scale", "day", "revision")
     member_id = models.BigIntegerField(_("member"))
+    scale = models.CharField(_("scale"), max_length=6, choices=Scale, default=Scale.CREDIT)
     day = models.DateField(_("day"))
     revision = models.SmallIntegerField(_("revision"), default=1)
-    grade = models.SmallIntegerField(_("credit grade"))
+    grade = models.SmallIntegerField(_("grade"))
     booked_on = models.DateField(_("booked on"))
     source_id = models.SmallIntegerField(_("source"))
     recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
@@ -275,6 +280,7 @@ class GradeReport(models.Model):
     class Meta:
         verbose_name = _("grade report")
         verbose_name_plural = _("grade reports")
+        constraints = [models.CheckConstraint(condition=Q(scale__in=["credit", "risk"]), name="grade_scale_known")]
         indexes = [BrinIndex(fields=["booked_on"], name="grade_booked", pages_per_range=16)]
 
 

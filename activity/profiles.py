@@ -27,7 +27,7 @@ TARGETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "snapshots": (("account_number*", "day*", "amount*"), ("account_number", "day")),
     "holdings": (("external_id*", "product*", "opened_on*", "closed_on", "member_number", "account_number"), ("external_id",)),
-    "grades": (("member_number*", "day*", "grade*"), ("member_number", "day")),
+    "grades": (("member_number*", "day*", "grade*", "scale"), ("member_number", "day", "scale")),
 }  # fmt: skip
 
 

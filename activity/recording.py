@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from activity.models import Source
-from activity.reports import ActivityReport, CreditGradeReport, HoldingReport, ReversalReport, SnapshotReport
+from activity.reports import ActivityReport, HoldingReport, MemberGradeReport, ReversalReport, SnapshotReport
 from foundation.actors import Actor
 from foundation.jobs import clock
 from foundation.querying import copy_rows, statement
@@ -31,7 +31,7 @@ REVERSAL_COLUMNS = (
 )  # fmt: skip
 SNAPSHOT_COLUMNS = ("account_number", "day", "amount_minor")
 HOLDING_COLUMNS = ("external_id", "member_number", "account_number", "product", "opened_on", "closed_on")
-GRADE_COLUMNS = ("member_number", "day", "grade")
+GRADE_COLUMNS = ("member_number", "scale", "day", "grade")
 
 
 @in_transaction
@@ -105,11 +105,11 @@ def record_holdings(reports: Sequence[HoldingReport], *, actor: Actor) -> list[s
 
 
 @in_transaction
-def record_grades(reports: Sequence[CreditGradeReport], *, actor: Actor) -> list[str]:
-    """Record credit grades; another grade for the same member and day is its next revision.
+def record_grades(reports: Sequence[MemberGradeReport], *, actor: Actor) -> list[str]:
+    """Record grades of credit or risk; another grade for the same member, scale and day is its next revision.
 
-    Returns an outcome a report: recorded, duplicate, superseded (the batch names the member and day again later), unknown_member, or
-    the report's fault.
+    Returns an outcome a report: recorded, duplicate, superseded (the batch names the member, scale and day again later),
+    unknown_member, or the report's fault.
     """
     return _record(
         reports,

@@ -14,6 +14,7 @@ from members.reports import LATEST, UNWRITABLE, well_dated, well_written
 
 MOST_MINOR = 10**14
 DIRECTIONS = ("", "debit", "credit")
+SCALES = ("credit", "risk")
 HIGHEST_GRADE = 1000
 LONGEST_ATTRIBUTES = 4000
 
@@ -34,6 +35,7 @@ REASONS: dict[str, tuple[str, str | Promise]] = of_members.REASONS | {
     ),
     "invalid_product": ("product", _("The product is missing, too long, or holds a control character.")),
     "invalid_grade": ("grade", _("The grade is not a whole number from 0 to 1,000.")),
+    "invalid_scale": ("scale", _("The scale is neither credit nor risk.")),
     "unknown_account": ("account_number", _("The member has no account of this number.")),
     "invalid_original": (
         "original_external_id",
@@ -162,13 +164,14 @@ class HoldingReport:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class CreditGradeReport:
-    """A member's credit grade on a day, higher is better."""
+class MemberGradeReport:
+    """A member's grade on a day: of credit higher is better, of risk higher is riskier."""
 
     source: str
     member_number: str
     day: datetime.date
     grade: int
+    scale: str = "credit"
 
     def fault(self) -> str:
         """Return the code of what is wrong in itself, "" for nothing."""
@@ -178,6 +181,8 @@ class CreditGradeReport:
             return "unknown_member"
         if not well_dated(self.day):
             return "invalid_day"
+        if self.scale not in SCALES:
+            return "invalid_scale"
         return "" if 0 <= self.grade <= HIGHEST_GRADE else "invalid_grade"
 
 

@@ -15,12 +15,13 @@ from typing import Any
 from bench import databases, measuring
 from foundation.actors import Actor
 from foundation.transactions import commit
-from points import ledger
+from points import ledger, redeeming
 from points.models import Kind
 
 CLIENTS = (1, 4, 8)
 REDEEMERS = 1_000  # at most, each with as many points as a long measure may spend
 EXPIRES_ON = datetime.date(2027, 3, 31)
+REDEEMED_AT = datetime.datetime(2026, 3, 2, 4, tzinfo=datetime.UTC)  # noon in the bank's zone
 BENCH = Actor.job("bench")
 
 
@@ -70,7 +71,10 @@ def measure(*, members: int, rounds: int, lasting: float, seed: int) -> dict[str
 
 
 def _redeeming(plain: str, reward: int, *, redeemers: int, rounds: int, lasting: float, seed: int) -> dict[str, Any]:
-    """Return redemptions a second of a point each, by four clients, beside pgbench."""
+    """Return redemptions a second of a point each, by four clients, beside pgbench.
+
+    `redeem` is the ledger's posting alone; `with its record` the verb that callers use, which keeps a row of its own beside.
+    """
     commit(
         ledger.post, batch=[_earn(member, reward, points=1_000_000) for member in range(1, redeemers + 1)], actor=BENCH
     )
@@ -83,14 +87,36 @@ def _redeeming(plain: str, reward: int, *, redeemers: int, rounds: int, lasting:
             done += answer.outcome == "posted"
         return done
 
+    def redeem_and_record(client: int, until: float) -> int:
+        dice, done = random.Random(seed * 100 + client), 0
+        while time.monotonic() < until:
+            commit(
+                redeeming.redeem,
+                member_id=dice.randint(1, redeemers),
+                currency_id=reward,
+                points=1,
+                caller="client 1",
+                reference=uuid.uuid4().hex,
+                purpose="bench",
+                at=REDEEMED_AT,
+                actor=BENCH,
+            )
+            done += 1
+        return done
+
     figures = measuring.interleave(
         {
             "redeem": lambda: measuring.per_second(redeem, clients=4, lasting=lasting),
+            "with its record": lambda: measuring.per_second(redeem_and_record, clients=4, lasting=lasting),
             "pgbench -N": lambda: _pgbench(plain, 4, lasting),
         },
         rounds=rounds,
     )
-    return figures | {"ratio": round(figures["redeem"]["median"] / figures["pgbench -N"]["median"], 2)}
+    base = figures["pgbench -N"]["median"]
+    return figures | {
+        "ratio": round(figures["redeem"]["median"] / base, 2),
+        "ratio with its record": round(figures["with its record"]["median"] / base, 2),
+    }
 
 
 def _pgbench(database: str, clients: int, lasting: float, mode: str = "simple") -> float:

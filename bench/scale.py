@@ -41,7 +41,7 @@ SUMMARIES = 500  # a round
 CHECKED = 200
 BENCH = Actor.job("bench")
 
-# The demo bank's two programmes written by hand: one statement for all members, nothing judged, nothing written. Places count from
+# The two programmes of programmes.toml written by hand: one statement for all members, nothing judged, nothing written. Places count from
 # 0, standard; whoever holds a tier keeps it at the lower minima. A minimum of average assets is met where the whole part meets it.
 RAW_TARGETS = """
 SELECT m.id AS member_id,
@@ -200,7 +200,7 @@ def _review(chunk: int, rounds: int, seed: int) -> dict[str, Any]:
     counts: list[dict[str, int]] = []
 
     def ours() -> float:
-        seen = {"reviewed": 0, "upgraded": 0, "renewed": 0, "downgraded": 0}
+        seen = dict.fromkeys(reviewing.COUNTS, 0)
         started = time.perf_counter()
         for first in range(1, last + 1, chunk):
             with transaction.atomic():
@@ -290,7 +290,7 @@ def _bounds(as_of: datetime.date) -> dict[str, Any]:
 
 
 def _compare(bounds: dict[str, Any], as_of: datetime.date, seed: int) -> None:
-    """Refuse to measure where the raw statement gives other targets than ours: the demo bank's rules were changed and it was not."""
+    """Refuse to measure where the raw statement gives other targets than ours: programmes.toml was changed and it was not."""
     dice, last = random.Random(seed), Member.objects.aggregate(last=Max("pk"))["last"]
     sample = sorted(dice.sample(range(1, last + 1), min(CHECKED, last)))
     ladders = compiling.ladders_in_force(as_of=as_of)

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 DATABASE = "bench_large"
 RANGE = 20_000  # at most: a small bank is cut for every worker to have some
@@ -18,6 +19,7 @@ WORKERS = 2
 NIGHTS = 30
 MONTHLY = 2.1  # some 20 activities a member in 14 months
 SNAPSHOT_DAYS = 60
+PROGRAMMES = Path(__file__).parent / "programmes.toml"
 
 # Ids are given, not drawn: the facts are made from them, and two workers would draw them in another order each time.
 
@@ -92,6 +94,7 @@ def make(*, members: int, nights: int, seed: int) -> dict[str, object]:
         actor=Actor.job("bench.seed"),
         monthly=MONTHLY,
         snapshot_days=SNAPSHOT_DAYS,
+        programmes=PROGRAMMES,
     )
     bounds["today"] = clock.today()
     counts: dict[str, int] = {}

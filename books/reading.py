@@ -69,7 +69,8 @@ def proofs() -> dict[str, Any]:
     """Return the last proof of all purses and the last recheck of seals, each with its results, what is broken first."""
     found: dict[str, Any] = {}
     for name, job in (("proof", "prove"), ("recheck", "recheck_seals")):
-        run = JobRun.objects.filter(job=job).order_by("-business_date", "-id").first()
+        # The last made, of whatever date: a proof of an earlier date also looks at the purses as they stand.
+        run = JobRun.objects.filter(job=job, finished_at__isnull=False).order_by("-finished_at", "-id").first()
         results = [
             {**result, "name": invariant, "says": SAYS.get(invariant, invariant), "since": _since(result)}
             for invariant, result in (run.counts if run else {}).items()

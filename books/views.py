@@ -22,7 +22,7 @@ from foundation.access.models import Branch
 from foundation.access.signing_in import day_of, moment_of
 from foundation.jobs.models import Bank
 from foundation.periods import add_months
-from foundation.web.downloading import download
+from foundation.web.downloading import download, download_csv
 from points.models import PointCurrency
 
 SEE_BOOKS = "points.view_books"
@@ -125,14 +125,14 @@ def day(request: HttpRequest, date: datetime.date) -> HttpResponse:
     return show(request, "day", title=_("Totals of a date"), date=date, **reading.day(date))
 
 
-def journal_file(request: HttpRequest, date: datetime.date) -> HttpResponse:
+def journal_file(request: HttpRequest, date: datetime.date) -> HttpResponseBase:
     """Give the general ledger's file of a date."""
     refuse_unless_whole_bank(request)
     try:
         content = journalling.file(date)
     except journalling.DateHasNoJournal as refusal:
         raise Http404(str(refusal)) from refusal
-    return _download(f"gl-{date}.csv", content)
+    return download_csv(name=f"gl-{date}", pieces=[content])
 
 
 def breakage(request: HttpRequest) -> HttpResponse:
@@ -228,11 +228,3 @@ def _rows(found: list[Liability], as_of: datetime.date) -> Iterable[tuple[Any, .
             for part in parts:
                 amount = "" if part.amount_minor is None else Decimal(part.amount_minor).scaleb(-2)
                 yield (as_of, one.currency.code, by, named(part.of), part.points, amount)
-
-
-def _download(name: str, content: bytes) -> HttpResponse:
-    return HttpResponse(
-        content,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )

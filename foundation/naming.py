@@ -90,6 +90,7 @@ WORDS: dict[str, str | Promise] = {
     "release": _("release of pending points"),
     "roll_up": _("roll-ups"),
     "review": _("tier review"),
+    "warn": _("warning of downgrades"),
     "expire": _("lapse of points"),
     "prove": _("proof"),
     "digest": _("digests"),

@@ -60,9 +60,10 @@ class Table:
         what = f"a list of different texts of 1 to {longest} characters"
         return self._read(key, [], what, lambda raw: _words(raw, longest)) or []
 
-    def names(self, key: str = "names") -> dict[str, str]:
-        """Read a name in each language."""
-        return self._read(key, REQUIRED, f"a table with a text for each of {', '.join(LANGUAGES)}", _names)
+    def names(self, key: str = "names", *, longest: int = 80) -> dict[str, str]:
+        """Read a name, or another text of at most `longest` characters, in each language."""
+        what = f"a table with a text for each of {', '.join(LANGUAGES)}"
+        return self._read(key, REQUIRED, what, lambda raw: _names(raw, longest))
 
     def whole(self, key: str, *, least: int = 0, most: int = 10**14, default: Any = REQUIRED) -> int:
         """Read a whole number from `least` to `most`."""
@@ -141,10 +142,10 @@ def _words(raw: Any, longest: int) -> list[str]:
     return words
 
 
-def _names(raw: Any) -> dict[str, str]:
+def _names(raw: Any, longest: int) -> dict[str, str]:
     if not isinstance(raw, dict) or raw.keys() != set(LANGUAGES):
         raise ValueError
-    return {language: _text(raw[language], 80) for language in LANGUAGES}
+    return {language: _text(raw[language], longest) for language in LANGUAGES}
 
 
 def _whole(raw: Any) -> int:

@@ -18,6 +18,7 @@ from foundation.web.views import CURSOR, LIMIT, ApiView
 from members.models import Member, MemberQuerySet
 
 PREFIX = "mem_"
+STATES = ["invited", "active", "closed"]
 
 
 class MayReadMembers(BasePermission):
@@ -33,13 +34,17 @@ class MemberFilter(django_filters.FilterSet):
     """What a list of members can be narrowed by."""
 
     branch = django_filters.CharFilter(field_name="branch__code")
-    status = django_filters.ChoiceFilter(choices=Member.Status)
+    status = django_filters.ChoiceFilter(choices=[(state, state) for state in STATES], method="in_state")
     joinedFrom = django_filters.DateFilter(field_name="joined_on", lookup_expr="gte")  # noqa: N815
     joinedTo = django_filters.DateFilter(field_name="joined_on", lookup_expr="lte")  # noqa: N815
 
     class Meta:
         model = Member
         fields: list[str] = []
+
+    def in_state(self, members: MemberQuerySet, name: str, state: str) -> MemberQuerySet:
+        """Keep the members in a state."""
+        return members.in_state(state)
 
 
 class MemberOut(serializers.Serializer):
@@ -49,7 +54,7 @@ class MemberOut(serializers.Serializer):
     number = serializers.CharField()
     name = serializers.SerializerMethodField()
     branch = serializers.CharField(source="branch.code")
-    status = serializers.ChoiceField(choices=["active", "closed"])
+    status = serializers.ChoiceField(choices=STATES, source="state")
     memberSince = serializers.DateField(source="joined_on")  # noqa: N815
 
     def get_id(self, member: Member) -> str:
@@ -87,7 +92,9 @@ class Members(ApiView):
             CURSOR,
             LIMIT,
             OpenApiParameter("branch", str, description="A branch's code."),
-            OpenApiParameter("status", str, enum=["active", "closed"], description="The member's status."),
+            OpenApiParameter(
+                "status", str, enum=STATES, description="The member's status; invited: loaded, not joined."
+            ),
             OpenApiParameter("joinedFrom", OpenApiTypes.DATE, description="Members since this date or later."),
             OpenApiParameter("joinedTo", OpenApiTypes.DATE, description="Members since this date or earlier."),
         ],

@@ -1,4 +1,7 @@
-"""People and what they hold at the bank: Member, Person (encrypted), Account."""
+"""People and what they hold at the bank: Member, Person (encrypted), Account.
+
+What they are asked and how they come in stands beside: consent_texts.py, enrolments.py, codes.py.
+"""
 
 import datetime
 from typing import Self
@@ -6,10 +9,29 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Trim, Upper
 from django.utils.translation import gettext_lazy as _
 
 from foundation.access import visibility
 from foundation.access.models import Branch, User
+from foundation.approvals.models import employee_number_of
+from members.codes import OneTimeCode
+from members.consent_texts import Consent, ConsentText
+from members.enrolments import Enrolment
+
+__all__ = [
+    "Account",
+    "Consent",
+    "ConsentText",
+    "Enrolment",
+    "Family",
+    "FamilyMembership",
+    "FamilyMembershipQuerySet",
+    "Member",
+    "MemberQuerySet",
+    "OneTimeCode",
+    "Person",
+]
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
@@ -26,13 +48,36 @@ class MemberQuerySet(models.QuerySet["Member"]):
             return self.all()
         return self.in_branches(visibility.paths(user, permission=visibility.SEE_MEMBERS, on=on))
 
+    def of_employee(self, user: User) -> Self:
+        """Keep the members who are this user, or sign in by another account of the same employee."""
+        himself = Q(user=user)
+        if own_number := employee_number_of(user):
+            himself |= Q(employee=own_number)
+        return self.annotate(employee=Upper(Trim("user__employee_number"))).filter(himself)
+
+    def joined(self) -> Self:
+        """Keep the members whose membership is open and who have accepted it; who was only loaded is invited."""
+        return self.filter(status="active", accepted_at__isnull=False)
+
+    def invited(self) -> Self:
+        """Keep the open members who were loaded and have not accepted yet: they collect, and nobody markets to them."""
+        return self.filter(status="active", accepted_at=None)
+
+    def in_state(self, state: str) -> Self:
+        """Keep the members in a state as people see it: invited, active, closed."""
+        states = {"invited": self.invited, "active": self.joined}
+        return states[state]() if state in states else self.filter(status=state)
+
     def numbered(self, first: int, last: int) -> Self:
         """Keep the members with first <= id <= last: one chunk of the night."""
         return self.filter(pk__range=(first, last))
 
 
 class Member(models.Model):
-    """A customer's membership record; who he is stands apart, encrypted, in Person."""
+    """A customer's membership record; who he is stands apart, encrypted, in Person.
+
+    `status` says whether the ledger is open to him, `accepted_at` when he joined himself: until then he is invited.
+    """
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("active")
@@ -50,6 +95,9 @@ class Member(models.Model):
     )
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.ACTIVE)
     joined_on = models.DateField(_("member since"))
+    accepted_at = models.DateTimeField(_("accepted at"), null=True, blank=True)
+    # The language that messages to him are in; empty: the bank's.
+    language = models.CharField(_("language"), max_length=7, blank=True, db_default="")
     closed_on = models.DateField(_("closed on"), null=True, blank=True)
 
     objects = MemberQuerySet.as_manager()
@@ -69,6 +117,15 @@ class Member(models.Model):
     def __str__(self) -> str:
         return self.number
 
+    @property
+    def state(self) -> str:
+        """Return invited, active or closed: the status as people see it."""
+        return "invited" if self.status == self.Status.ACTIVE and self.accepted_at is None else self.status
+
+    def get_state_display(self) -> str:
+        """Return the state in words."""
+        return str(_("invited")) if self.state == "invited" else str(self.Status(self.status).label)
+
 
 class Person(models.Model):
     """Who a member is: one encrypted document under a key of his own, keyed hashes to find him by, masks to show.
@@ -86,6 +143,7 @@ class Person(models.Model):
     name_hash = models.BinaryField(null=True)
     surname_hash = models.BinaryField(null=True)
     phone_hash = models.BinaryField(null=True)
+    email_hash = models.BinaryField(null=True)
     national_id_hash = models.BinaryField(null=True)
     pinyin_hash = models.BinaryField(null=True)
 
@@ -94,7 +152,7 @@ class Person(models.Model):
         verbose_name_plural = _("people")
         indexes = [
             models.Index(fields=[field], name=f"person_by_{field}")
-            for field in ("name_hash", "surname_hash", "phone_hash", "national_id_hash", "pinyin_hash")
+            for field in ("name_hash", "surname_hash", "phone_hash", "email_hash", "national_id_hash", "pinyin_hash")
         ]
 
     def __str__(self) -> str:

@@ -46,19 +46,19 @@ PARTS = tuple(field.name for field in dataclasses.fields(PersonalData))
 
 def seal_person(member_id: int, data: PersonalData) -> Person:
     """Return the unsaved Person of `data`: sealed under a new key, with masks and hashes."""
-    key = secrets.token_bytes(32)
-    document = {part: str(value) for part in PARTS if (value := getattr(data, part))}
+    wrapped_key, sealed = seal(data, bound_to=f"member:{member_id}")
     name = normal_name(data.full_name)
     initials = pinyin_initials(name, data.pinyin)
     return Person(
         member_id=member_id,
-        wrapped_key=_encrypt(settings.PERSONAL_DATA_KEY, key, member_id),
-        sealed=_encrypt(key, json.dumps(document, ensure_ascii=False).encode(), member_id),
+        wrapped_key=wrapped_key,
+        sealed=sealed,
         masked_name=mask_name(name),
         masked_phone=mask_phone(data.phone),
         name_hash=hash_of("name", name),
         surname_hash=hash_of("surname", surname(name)),
         phone_hash=hash_of("phone", data.phone),
+        email_hash=hash_of("email", data.email),
         national_id_hash=hash_of("national_id", data.national_id),
         pinyin_hash=hash_of("pinyin", initials),
     )
@@ -66,10 +66,23 @@ def seal_person(member_id: int, data: PersonalData) -> Person:
 
 def open_person(person: Person) -> PersonalData:
     """Return what was sealed; nothing where the person's key has been destroyed."""
-    if person.wrapped_key is None:
+    return unseal(person.wrapped_key, person.sealed, bound_to=f"member:{person.member_id}")
+
+
+def seal(data: PersonalData, *, bound_to: str) -> tuple[bytes, bytes]:
+    """Return a new key, wrapped, and `data` encrypted under it; neither opens under another name than `bound_to`."""
+    key = secrets.token_bytes(32)
+    document = {part: str(value) for part in PARTS if (value := getattr(data, part))}
+    plain = json.dumps(document, ensure_ascii=False).encode()
+    return _encrypt(settings.PERSONAL_DATA_KEY, key, bound_to), _encrypt(key, plain, bound_to)
+
+
+def unseal(wrapped_key: bytes | memoryview | None, sealed: bytes | memoryview, *, bound_to: str) -> PersonalData:
+    """Return what `seal` encrypted under the name `bound_to`; nothing where the key has been destroyed."""
+    if wrapped_key is None:
         return PersonalData()
-    key = _decrypt(settings.PERSONAL_DATA_KEY, bytes(person.wrapped_key), person.member_id)
-    document = json.loads(_decrypt(key, bytes(person.sealed), person.member_id))
+    key = _decrypt(settings.PERSONAL_DATA_KEY, bytes(wrapped_key), bound_to)
+    document = json.loads(_decrypt(key, bytes(sealed), bound_to))
     if "birth_date" in document:
         document["birth_date"] = datetime.date.fromisoformat(document["birth_date"])
     return PersonalData(**document)
@@ -109,19 +122,17 @@ NORMAL_FORMS = {
     "name": lambda text: SEPARATORS.sub("", normal_name(text)).casefold(),
     "surname": lambda text: normal_name(text).casefold(),
     "phone": normal_phone,
+    "email": lambda text: text.strip().casefold(),
     "national_id": _plain,
+    "reference": _plain,
     "pinyin": _plain,
 }
 
 
-def _encrypt(key: bytes, plain: bytes, member_id: int) -> bytes:
+def _encrypt(key: bytes, plain: bytes, bound_to: str) -> bytes:
     nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plain, _binding(member_id))
+    return nonce + AESGCM(key).encrypt(nonce, plain, bound_to.encode())
 
 
-def _decrypt(key: bytes, sealed: bytes, member_id: int) -> bytes:
-    return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _binding(member_id))
-
-
-def _binding(member_id: int) -> bytes:
-    return f"member:{member_id}".encode()
+def _decrypt(key: bytes, sealed: bytes, bound_to: str) -> bytes:
+    return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode())

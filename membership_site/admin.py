@@ -13,9 +13,9 @@ from foundation.access.models import Branch
 from foundation.access.signing_in import day_of
 from foundation.jobs.models import Bank, BusinessDate
 from foundation.web import browsing
-from foundation.web.browsing import BrowseAdmin, Choice, choose, tier_pills
+from foundation.web.browsing import BrowseAdmin, Choice, tier_pills
 from members.models import Member
-from membership_site import corrections, counter, member_page
+from membership_site import corrections, counter, member_page, protections
 from tiers.models import Programme, Standing, Tier
 
 
@@ -57,6 +57,19 @@ class HoldingTier(Choice):
         return queryset.filter(Exists(standings.filter(tier=tier)))
 
 
+class InState(Choice):
+    """Members who are invited, active or closed."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request, model_admin):
+        return [("invited", _("invited")), *Member.Status.choices]
+
+    def queryset(self, request, queryset):
+        return queryset.in_state(self.value()) if self.value() else queryset
+
+
 def tier_in(programme: Programme) -> Callable[[Member], str]:
     """Return the column of the tiers that members hold in `programme`, empty for the standard one."""
 
@@ -71,22 +84,23 @@ def tier_in(programme: Programme) -> Callable[[Member], str]:
 @admin.register(Member)
 class MemberAdmin(BrowseAdmin):
     keyset = ("number",)
-    list_filter = (InBranch, HoldingTier, choose("status"))
+    list_filter = (InBranch, HoldingTier, InState)
     intro = _("By member number, names masked. Use the search box above for a name, a phone number or pinyin initials.")
     empty = _("No member here. Choose another branch or tier, or use the search box above.")
 
     def get_queryset(self, request):
         visible = Member.objects.visible_to(request.user, on=day_of(request.user)).select_related("branch", "person")
         if request.resolver_match.url_name == "members_member_change":
-            # The page's statements are numbered: the last closed date comes with the member.
+            # The page's statements are numbered: the last closed date and the bank's currency come with the member.
             closed = BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).order_by("-date").values("date")[:1]
             has_families = Exists(Bank.objects.filter(family_pool=True))
-            return visible.annotate(last_closed=Subquery(closed), has_families=has_families)
+            money = Subquery(Bank.objects.values("currency")[:1])
+            return visible.annotate(last_closed=Subquery(closed), has_families=has_families, money=money)
         held = Standing.objects.filter(tier__rank__gt=0).select_related("tier")
         return visible.prefetch_related(Prefetch("standings", held, to_attr="held"))
 
     def get_urls(self) -> list:
-        return [*counter.urls(self.admin_site), *super().get_urls()]
+        return [*counter.urls(self.admin_site), *protections.urls(self.admin_site), *super().get_urls()]
 
     def get_list_display(self, request):
         programmes = Programme.objects.order_by("-is_main", "id")
@@ -102,7 +116,7 @@ class MemberAdmin(BrowseAdmin):
 
     @admin.display(description=_("status"))
     def status_pill(self, member: Member) -> str:
-        return browsing.status_pill(member)
+        return browsing.pill(f"status-{member.state}", member.get_state_display())
 
     def page_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show the member's page: his figures, and one tab of what lies behind them."""

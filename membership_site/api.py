@@ -17,8 +17,9 @@ from foundation.web.views import ApiView
 from members import api as members
 from points import api as points
 from portal import api as portal
-from portal import statements_api
+from portal import consents_api, enrolments_api, statements_api
 from tiers import api as tiers
+from tiers import rehearsals_api
 
 
 class RootOut(serializers.Serializer):
@@ -92,10 +93,13 @@ V1 = [
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),
     *portal.urlpatterns,
     *statements_api.urlpatterns,
+    *consents_api.urlpatterns,
+    *enrolments_api.urlpatterns,
     *members.urlpatterns,
     *campaigns.urlpatterns,
     *points.urlpatterns,
     *tiers.urlpatterns,
+    *rehearsals_api.urlpatterns,
     re_path(r"", csrf_exempt(problems.not_found)),
 ]
 urlpatterns = [

@@ -20,7 +20,7 @@ from foundation.periods import add_months
 from members.cutting import cuts
 from membership_site import proving, rechecking
 from points import lapsing, partitions, releasing, reminding, sealing
-from tiers import reviewing, rolling
+from tiers import reviewing, rolling, warning
 
 Counts = dict[str, int]
 # So far ahead the months of lots are made, so that no counter has to make one while a customer waits.
@@ -45,6 +45,10 @@ def _roll_up(*, business_date: datetime.date, run: JobRun, actor: Actor, **membe
 
 def _review(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
     return reviewing.review(as_of=business_date, run=run, actor=actor, **members)
+
+
+def _warn(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return warning.warn(as_of=business_date, actor=actor, **members)
 
 
 def _expire(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
@@ -83,6 +87,7 @@ STEPS = (
     Step("release", _release),
     Step("roll_up", _roll_up),
     Step("review", _review),
+    Step("warn", _warn),
     Step("expire", _expire),
     Step("remind", _remind),
     Step("prove", _prove),

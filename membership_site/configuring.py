@@ -13,6 +13,7 @@ from foundation.actors import Actor
 from foundation.audit import recording
 from foundation.jobs.models import Bank, BusinessDate
 from foundation.transactions import in_transaction
+from members.models import ConsentText
 from membership_site.reading_configuration import Configuration, ProgrammePlan, RulePlan, read
 from points.models import PointCurrency
 from tiers.models import Condition, Programme, RuleBook, Tier, TierTerms
@@ -67,6 +68,10 @@ def _sift(configuration: Configuration) -> tuple[dict[str, list[str]], dict[str,
             {account.code for account in configuration.accounts},
             {account.code for account in JournalAccount.objects.select_related("currency")},
         ),
+        "consent_texts": (
+            {text.code for text in configuration.consent_texts},
+            {text.code for text in ConsentText.objects.all()},
+        ),
     }
     if asked["bank"][1]:
         asked["bank"] = (asked["bank"][1], asked["bank"][1])
@@ -94,6 +99,9 @@ def _make(configuration: Configuration, made: dict[str, list[str]], at: datetime
     _make_rules([plan for plan in configuration.rules if plan.rule.code in made.get("earning_rules", ())], at)
     JournalAccount.objects.bulk_create(
         account for account in configuration.accounts if account.code in made.get("journal_accounts", ())
+    )
+    ConsentText.objects.bulk_create(
+        text for text in configuration.consent_texts if text.code in made.get("consent_texts", ())
     )
 
 

@@ -17,7 +17,7 @@ from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import corrections, ledger_pages
+from membership_site import corrections, freezes, ledger_pages, reception
 from membership_site.home import home
 from membership_site.searching import search
 
@@ -35,6 +35,7 @@ MENU = [
         _("People"),
         [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
+            ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),
         ],
@@ -44,6 +45,7 @@ MENU = [
         [
             ("tiers.view_programme", "admin:tiers_programme_changelist", _("Programmes"), "tiers"),
             ("tiers.view_rulebook", "admin:tiers_rulebook_changelist", _("Rule books"), "book"),
+            ("tiers.view_protection", "admin:tiers_protection_changelist", _("Tier protections"), "badge"),
             ("tiers.view_draft", "admin:tiers_draft_changelist", _("Drafts of rules"), "approve"),
             ("tiers.view_rehearsal", "admin:tiers_rehearsal_changelist", _("Rehearsals"), "rehearse"),
             ("campaigns.view_earningrule", "admin:campaigns_earningrule_changelist", _("Earning rules"), "earn"),
@@ -116,7 +118,9 @@ class ConsoleSite(AdminSite):
             path("search/", self.admin_view(search), name="search"),
             *books.urls(self.admin_view),
             *corrections.addresses(self.admin_view),
+            *freezes.addresses(self.admin_view),
             *ledger_pages.urls(),
+            *reception.urls(self),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.
             *(url for url in super().get_urls() if hasattr(url, "url_patterns")),
         ]

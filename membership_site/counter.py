@@ -45,7 +45,7 @@ def urls(site: AdminSite) -> list:
 
 def redeem(request: HttpRequest, site: AdminSite, *, member_id: int, code: str) -> HttpResponse:
     """Ask how many points for what; show the balance after it; redeem."""
-    member = _served(request, member_id)
+    member = served(request, member_id)
     currency = PointCurrency.objects.filter(code=code, kind=PointCurrency.Kind.REWARD).first()
     if currency is None:
         raise Http404
@@ -61,7 +61,7 @@ def redeem(request: HttpRequest, site: AdminSite, *, member_id: int, code: str) 
         else:
             points = number(redeemed.redemption.points)
             messages.success(request, _("Redeemed: %(points)s points.") % {"points": points})
-            return redirect(_points_tab(member, currency))
+            return redirect(points_tab(member, currency))
     elif asked and asked["points"] > available:
         form.add_error("points", str(redeeming.InsufficientPoints()))
     asked = None if form.errors else asked
@@ -77,13 +77,13 @@ def redeem(request: HttpRequest, site: AdminSite, *, member_id: int, code: str) 
         asked=asked,
         after=available - asked["points"] if asked else None,
         purpose=dict(form.fields["purpose"].choices)[asked["purpose"]] if asked else "",
-        back=_points_tab(member, currency),
+        back=points_tab(member, currency),
     )
 
 
 def cancel(request: HttpRequest, site: AdminSite, *, member_id: int, redemption_id: uuid.UUID) -> HttpResponse:
     """Show what comes back and until when it can be used; cancel."""
-    member, at = _served(request, member_id), moment_of(request.user)
+    member, at = served(request, member_id), moment_of(request.user)
     rows = Redemption.objects.select_related("currency").filter(member=member)
     redemption = rows.filter(pk=redemption_id, caller__in=(redeeming.MEMBER, redeeming.STAFF)).first()
     if redemption is None:
@@ -100,7 +100,7 @@ def cancel(request: HttpRequest, site: AdminSite, *, member_id: int, redemption_
             messages.success(
                 request, _("Cancelled: %(points)s points came back.") % {"points": number(redemption.points)}
             )
-            return redirect(_points_tab(member, redemption.currency))
+            return redirect(points_tab(member, redemption.currency))
     return site.page(
         request,
         "admin/cancel_redemption.html",
@@ -110,19 +110,20 @@ def cancel(request: HttpRequest, site: AdminSite, *, member_id: int, redemption_
         redemption=redemption,
         refused=refused,
         open=restoring.is_open(redemption, at=at),
+        today=day_of(request.user),
         returning=restoring.returning(redemption, today=day_of(request.user)),
         never=NEVER,
-        back=_points_tab(member, redemption.currency),
+        back=points_tab(member, redemption.currency),
     )
 
 
-def _served(request: HttpRequest, member_id: int) -> Member:
-    """Return the member, where a posting lets the user serve him; a member of another branch does not exist for him."""
-    if not request.user.has_perm(REDEEM):
+def served(request: HttpRequest, member_id: int, *, permission: str = REDEEM) -> Member:
+    """Return the member, where a posting lets the user serve him so; a member of another branch does not exist for him."""
+    if not request.user.has_perm(permission):
         raise PermissionDenied
     members = Member.objects.select_related("branch", "person")
     if not request.user.is_superuser:
-        members = members.in_branches(visibility.paths(request.user, permission=REDEEM, on=day_of(request.user)))
+        members = members.in_branches(visibility.paths(request.user, permission=permission, on=day_of(request.user)))
     member = members.filter(pk=member_id).first()
     if member is None:
         raise Http404
@@ -141,6 +142,7 @@ def _redeem(*, request: HttpRequest, member: Member, currency: PointCurrency, ke
     )
 
 
-def _points_tab(member: Member, currency: PointCurrency) -> str:
+def points_tab(member: Member, currency: PointCurrency) -> str:
+    """Return the address of the member's page where it shows his purse."""
     page = reverse("admin:members_member_change", args=[member.pk])
     return f"{page}?tab=points&currency={currency.pk}"

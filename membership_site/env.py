@@ -85,6 +85,10 @@ class Environment:
         """Read a whole number."""
         return self._read(name, int, default, what)
 
+    def numbers(self, name: str, what: str, default: Any = REQUIRED) -> list[int]:
+        """Read whole numbers separated by commas."""
+        return self._read(name, lambda raw: [int(word) for word in raw.split(",") if word.strip()], default, what)
+
     def key(self, name: str, default: Any = REQUIRED) -> bytes:
         """Read 32 random bytes, written as URL-safe base64."""
         return self._read(name, _key, default, "32 random bytes as URL-safe base64")
@@ -100,6 +104,11 @@ class Environment:
     def redis(self, name: str) -> str:
         """Read a Redis URL."""
         return self._read(name, _redis, REQUIRED, "redis://:password@host:port/0")
+
+    def refuse(self, name: str, value: str | None, *refused: str) -> None:
+        """Complain of a value that this site must not have."""
+        if value in refused:
+            self._complaints.append(f"{name} is wrong: not {value} here")
 
     def check(self) -> None:
         """Raise one ImproperlyConfigured that lists everything missing or wrong."""

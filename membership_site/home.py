@@ -122,7 +122,7 @@ def figures(patterns: list[str] | None, *, closed: datetime.date | None, at: dat
         row["names"] = json.loads(row["names"])
         row["outstanding"] = row["available"] + row["pending"]
         row["worth"] = None if row["worth_minor"] is None else row["outstanding"] * row["worth_minor"]
-    members = Member.objects.filter(status=Member.Status.ACTIVE)
+    members = Member.objects.joined()
     if patterns is not None:
         members = members.in_branches([pattern.removesuffix("%") for pattern in patterns])
     active = members.count()

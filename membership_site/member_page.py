@@ -18,15 +18,14 @@ from foundation.approvals.models import SEE_REQUESTS
 from foundation.naming import worded
 from foundation.web import paging
 from foundation.web.browsing import past
-from members import families
-from members.models import Account, Member
+from members import consents, families
+from members.models import Account, Consent, Member
 from membership_site import counter
-from points import restoring, summaries
-from points.models import Entry, Lot, PointCurrency, PoolMonth, Purse, Redemption
-from tiers import explaining as tiers_explaining
+from membership_site.member_tier import tier_tab
+from points import freezing, restoring, summaries
+from points.models import Entry, Freeze, Lot, PointCurrency, PoolMonth, Purse, Redemption
 from tiers import standings
 from tiers.describing import Words
-from tiers.models import Decision
 
 PAGE = 25
 REDEMPTIONS = 10
@@ -40,7 +39,7 @@ def page(request: HttpRequest, *, member: Member, as_of: datetime.date) -> dict[
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else next(iter(TABS))
     closed = member.last_closed or as_of
-    words = Words()
+    words = Words(member.money)
     context = {
         "member": member,
         "title": member.number,
@@ -90,46 +89,6 @@ def balances_of(member: Member, *, as_of: datetime.date) -> dict[int, BalanceSna
     return {snapshot.account_id: snapshot for snapshot in last}
 
 
-def tier_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return why the member holds his tier in one programme (`?programme=`), what the next one asks, and every decision on it."""
-    wanted, all_stood = request.GET.get("programme", ""), context["standings"]
-    stood = next((one for one in all_stood if one.programme.code == wanted), next(iter(all_stood), None))
-    if stood is None:
-        return {"explained": None}
-    made = Decision.objects.filter(member=context["member"], programme=stood.programme, as_of__lte=context["closed"])
-    decisions = list(made.select_related("from_tier", "to_tier", "rule_book").order_by("-as_of")[:PAGE])
-    explained = tiers_explaining.explain(
-        member=context["member"],
-        programme=stood.programme,
-        as_of=context["closed"],
-        stood=stood,
-        words=context["words"],
-        history=decisions,
-    )
-    return {
-        "stood": stood,
-        "explained": explained,
-        "rows": rows_of(explained, words=context["words"]) if explained else [],
-        "alternatives": max(len(explained.keeping), len(explained.rising)) if explained else 0,
-        "decisions": list(zip(decisions, explained.history, strict=True)) if explained else [],
-    }
-
-
-def rows_of(explained: tiers_explaining.Explanation, *, words: Words) -> list[dict[str, Any]]:
-    """Return one row per measure and alternative: the member's figure beside what keeping his tier and what the next one asks."""
-    rows: dict[tuple[int, str], dict[str, Any]] = {}
-    for purpose, groups in (("keep", explained.keeping), ("rise", explained.rising)):
-        for place, group in enumerate(groups, 1):
-            for one in group.measured:
-                row = rows.setdefault(
-                    (place, one.measure.key), {"place": place, "keep": None, "rise": None, "measured": one}
-                )
-                row[purpose] = one
-    for row in rows.values():
-        row["short"] = words.shown(row["rise"].measure, row["rise"].gap) if row["rise"] and row["rise"].gap else ""
-    return [rows[key] for key in sorted(rows, key=lambda key: key[0])]
-
-
 def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return one purse (`?currency=`), a page of its entries below `?before=`, its open lots, and its latest redemptions."""
     purses = context["purses"]
@@ -137,7 +96,8 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     purse = next((purse for purse in purses if purse["key"] == wanted), next(iter(purses), None))
     if purse is None:
         return {"purse": None}
-    own = Q(member_id=context["member"].pk, currency_id=purse["currency"].pk)
+    purse_key = {"member_id": context["member"].pk, "currency_id": purse["currency"].pk}
+    own = Q(**purse_key)
     entries = Entry.objects.filter(own).order_by("-number")
     before = request.GET.get("before", "")
     if before.isdecimal():
@@ -147,7 +107,7 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     for entry, reason in zip(rows, explaining.why_each(rows), strict=True):
         entry.reason, entry.redemption = reason, behind.get(entry.number)
         entry.approval = entry.cause.removeprefix("approval/") if entry.cause.startswith("approval/") else ""
-    redemptions = list(Redemption.objects.filter(own).order_by("-id")[:REDEMPTIONS])
+    redemptions = list(Redemption.objects.filter(own).select_related("for_member").order_by("-id")[:REDEMPTIONS])
     for redemption in redemptions:
         redemption.is_open = restoring.is_open(redemption, at=moment_of(request.user))
     open_lots = Lot.objects.filter(own, remaining__gt=0, expires_on__gte=context["as_of"])
@@ -155,6 +115,9 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {
         "purse": purse,
         "row": Purse.objects.get(own),
+        "freeze": Freeze.objects.standing(**purse_key).select_related("frozen_by").first(),
+        "may_freeze": request.user.has_perm(freezing.MAY_FREEZE),
+        "may_thaw": request.user.has_perm(freezing.MAY_THAW),
         "entries": rows[:PAGE],
         "before": str(rows[PAGE - 1].number) if len(rows) > PAGE else None,
         "is_first_page": not before,
@@ -219,6 +182,13 @@ def accounts_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     }
 
 
+def consents_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Return how the member stands to each purpose, and everything he said, the latest first; two queries and one."""
+    member = context["member"]
+    said = Consent.objects.filter(member=member).select_related("text").order_by("-id")
+    return {"stands": consents.stands(member_id=member.pk, on=context["as_of"]), "said": said[:PAGE]}
+
+
 def family_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the member's family as it stands, and what each may spend of the head's points this month.
 
@@ -247,5 +217,6 @@ TABS: dict[str, tuple[Any, Callable[[HttpRequest, dict[str, Any]], dict[str, Any
     "points": (_("Points"), points_tab),
     "timeline": (_("Time line"), timeline_tab),
     "accounts": (_("Accounts"), accounts_tab),
+    "consents": (_("Consents"), consents_tab),
     "family": (_("Family"), family_tab),
 }

@@ -13,6 +13,7 @@ from foundation.access.models import Branch
 from foundation.jobs.models import Bank
 from foundation.reading import Table
 from foundation.refusals import Refusal
+from members.consent_texts import LONGEST_TEXT, ConsentText, Purpose
 from points.models import PointCurrency
 from tiers.models import Programme, Tier
 from tiers.reading import RuleBookPlan, read_rule_book
@@ -67,6 +68,7 @@ class Configuration:
     programmes: list[ProgrammePlan]
     rules: list[RulePlan]
     accounts: list[JournalAccount]
+    consent_texts: list[ConsentText]
 
 
 def read(document: dict[str, Any]) -> Configuration:
@@ -88,12 +90,14 @@ def read(document: dict[str, Any]) -> Configuration:
     }
     rules = [_read_rule(table, known, multiplying) for table in top.tables("earning_rules")]
     accounts = [_read_account(table, known) for table in top.tables("journal_accounts")]
+    consent_texts = [_read_consent_text(table) for table in top.tables("consent_texts")]
     for key, codes in (
         ("branches", [branch.code for branch in branches]),
         ("currencies", [currency.code for currency in currencies]),
         ("programmes", [plan.programme.code for plan in programmes]),
         ("earning_rules", [plan.rule.code for plan in rules]),
         ("journal_accounts", [account.code for account in accounts if account]),
+        ("consent_texts", [text.code for text in consent_texts]),
     ):
         complain_of_repeats(top, key, codes)
     top.finish()
@@ -106,6 +110,7 @@ def read(document: dict[str, Any]) -> Configuration:
         programmes=programmes,
         rules=rules,
         accounts=[account for account in accounts if account],
+        consent_texts=consent_texts,
     )
 
 
@@ -317,3 +322,15 @@ def _read_account(table: Table, currencies: dict[str, PointCurrency]) -> Journal
         table.complain("credit", "is the account that is debited")
     table.finish()
     return account
+
+
+def _read_consent_text(table: Table) -> ConsentText:
+    text = ConsentText(
+        purpose=table.choice("purpose", Purpose.values),
+        version=table.whole("version", least=1, most=10_000),
+        titles=table.names("titles"),
+        texts=table.names("texts", longest=LONGEST_TEXT),
+        in_force_from=table.day("in_force_from"),
+    )
+    table.finish()
+    return text

@@ -8,6 +8,7 @@ from foundation.approvals import expiring
 from foundation.idempotency import purging
 from foundation.jobs import clock
 from foundation.outbox import relaying
+from members import joining, verifying
 from membership_site import closing
 from points import holding, reserving
 from tiers import rehearsing
@@ -18,8 +19,8 @@ RING = Actor.job("ring")
 def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     """Send for a driver (`close`) where a date is due, and for a `relay` where something owed is; a doubled ring changes nothing.
 
-    Rehearsals that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, and holds, whose time is
-    over, end here.
+    Rehearsals that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, enrolments, codes, and
+    holds, whose time is over, end here.
     """
     closing.ring(send=close)
     if relaying.is_due():
@@ -28,5 +29,7 @@ def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
         rehearsing.send(rehearsal_id)
     transactions.commit(expiring.expire, at=clock.now(), actor=RING)
     transactions.commit(purging.purge, at=clock.now())
+    transactions.commit(joining.forget, at=clock.now())
+    transactions.commit(verifying.forget, at=clock.now())
     while transactions.commit(reserving.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
         pass

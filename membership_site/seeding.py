@@ -42,7 +42,7 @@ GENERATED = "generated"
 DEMO_BANK = Path(__file__).parent / "demo_bank.toml"
 FACTS = ("seed_activities", "seed_snapshots", "seed_holdings")
 # What a demonstration has besides; measured banks keep to FACTS.
-SHOWN = (*FACTS, "seed_reversals")
+SHOWN = (*FACTS, "seed_reversals", "seed_consents")
 
 SURNAMES = "王李张刘陈杨黄赵周吴徐孙朱马胡郭林何高罗郑梁谢宋唐许邓冯韩曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任沈"
 COMPOUND_SURNAMES = ("欧阳", "司徒", "上官", "诸葛")
@@ -141,6 +141,10 @@ def seed(
         for name in SHOWN:
             yield name, commit(generate, name=name, bounds=bounds, first=start, last=start + BATCH_MEMBERS - 1)
     statistics.refresh()
+    # Loaded last and by file alone: they are invited, and have done nothing yet.
+    invited = list(people(range(members, members + 5 + members // 100), branches=branches, seed=seed, today=today))
+    commit(enrolling.enrol, batch=invited, at=at, actor=actor)
+    yield "invited", len(invited)
     commit(_open_logins, today=today)
     yield "logins", len(LOGINS)
 
@@ -154,15 +158,19 @@ def found(
     actor: Actor,
     monthly: float = 2.5,
     snapshot_days: int = 30,
+    programmes: Path = DEMO_BANK,
 ) -> dict[str, object]:
-    """Configure the demonstration's bank; return what the generators of facts take.
+    """Configure the demonstration's bank, its programmes those of the file `programmes`; return what the generators of facts take.
 
     `monthly` is the activities a month of an ordinary member, `snapshot_days` the days between two balances of an account.
     """
     if settings.PRODUCTION:
         raise NotForProduction
     first_booking = today - datetime.timedelta(days=nights)
-    document = tomllib.loads(DEMO_BANK.read_text(encoding="utf-8"), parse_float=Decimal)
+    bank, other = (
+        tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal) for file in (DEMO_BANK, programmes)
+    )
+    document = bank | {"programmes": other["programmes"]}
     commit(configuring.configure, document=document, at=at, actor=actor, first_business_date=first_booking)
     return {
         "seed": seed,
@@ -216,7 +224,7 @@ def people(numbers: range, *, branches: list[str], seed: int, today: datetime.da
 
 def _member_at(percentile: float, branch_code: str) -> int:
     """Return the member of a branch who is more active than the share `percentile` of its members."""
-    members = Member.objects.filter(branch__code=branch_code).values_list("pk", flat=True)
+    members = Member.objects.joined().filter(branch__code=branch_code).values_list("pk", flat=True)
     counts = (
         Activity.objects.filter(member_id__in=members).values("member_id").annotate(activities=Count("external_id"))
     )

@@ -28,11 +28,30 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", "origins with their sch
 TIME_ZONE = env.text("BANK_TIME_ZONE", "the bank's zone", default="Asia/Shanghai")
 NIGHT_CHUNK_MEMBERS = env.number("NIGHT_CHUNK_MEMBERS", "members a chunk of the night", default=20_000)
 NIGHT_WORKERS = env.number("NIGHT_WORKERS", "workers that may share a night", default=2)
+TIER_PROTECTION_MONTHS = env.number(
+    "TIER_PROTECTION_MONTHS", "months that an invitation, freeze or override may last at most", default=24
+)
+TIER_WARNING_DAYS = env.numbers("TIER_WARNING_DAYS", "days before a downgrade, separated by commas", default=[30, 7])
 METRICS_TOKEN = env.text("METRICS_TOKEN", "the bearer token that /metrics asks for", default="")
 API_REQUESTS_PER_MINUTE = env.number(
     "API_REQUESTS_PER_MINUTE", "requests a minute for each client or user", default=600
 )
+# Who carries messages to members: console, file, off, or the dotted path of the bank's own class (docs/enrolment.md).
+MESSAGES_PROVIDER = env.text(
+    "MESSAGES_PROVIDER",
+    "console, file, off, or a dotted path",
+    default="off" if SITE_ENV == "production" else "file",
+)
+MESSAGES_FILE = env.text(
+    "MESSAGES_FILE", "where the provider `file` writes", default=str(BASE_DIR / ".local" / "messages.jsonl")
+)
+SITE_URL = env.text("SITE_URL", "this site's address, for links in messages", default="http://127.0.0.1:8000").rstrip(
+    "/"
+)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
+if SITE_ENV == "production":
+    # Whoever reads a console or a file would read everybody's codes.
+    env.refuse("MESSAGES_PROVIDER", MESSAGES_PROVIDER, "console", "file")
 env.check()
 
 if owner_database:
@@ -59,6 +78,7 @@ INSTALLED_APPS = [
     "foundation.approvals",
     "foundation.audit",
     "foundation.outbox",
+    "foundation.messaging",
     "foundation.idempotency",
     "foundation.jobs",
     "foundation.access",
@@ -214,7 +234,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"EntryKindEnum": "portal.api.KINDS"},
+    "ENUM_NAME_OVERRIDES": {
+        "EntryKindEnum": "portal.api.KINDS",
+        "TierDecisionEnum": "tiers.models.Decision.Outcome",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "foundation.web.describing.add_problems",

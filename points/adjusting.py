@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from foundation.actors import Actor
+from foundation.approvals.requesting import Stale
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from points import ledger
@@ -32,11 +33,6 @@ class AlreadyLapsed(Refusal):
     sentence = _(
         "Points would lapse before they are booked: %(lines)s. Nothing was booked; ask anew with a later date."
     )
-
-
-class PurseMoved(Refusal):
-    code = "stale"
-    sentence = _("The purse was booked on while this was being decided. Nothing was booked; it must be made anew.")
 
 
 @in_transaction
@@ -91,7 +87,7 @@ def _refuse_moved(posting: ledger.Posting, answer: ledger.Answer, *, versions: d
         member_id=posting.member_id, currency_id=posting.currency_id, number__gt=seen, number__lt=answer.number
     )
     if between.exclude(kind=Kind.EXPIRE).exists():
-        raise PurseMoved
+        raise Stale
 
 
 def _named(rows: list[dict[str, Any]]) -> str:

@@ -25,11 +25,14 @@ from foundation.web import idempotency, paging
 from foundation.web.requests import actor
 from foundation.web.views import CURSOR, LIMIT, ApiView
 from members.models import Member
-from points import redeeming, reserving, restoring
+from points import pooling, redeeming, reserving, restoring
+from points.ledger import UnknownPointCurrency
 from points.models import PointCurrency, Redemption
 from points.redemptions import RedemptionQuerySet
 
 PREFIX = "rdm_"
+# Whose points pay: the member's own, or those of the head of his family.
+OWN, FAMILY = PAY_FROM = ("own", "family")
 # A system's token with the scope, or a member's session.
 AUTH: Any = [{"oauth2": ["redemptions:write"]}, {"cookieAuth": []}]
 
@@ -40,10 +43,10 @@ class UnknownMember(Refusal):
     sentence = _("There is no member of this number here.")
 
 
-class UnknownCurrency(Refusal):
-    code = "unknown_point_currency"
+class PoolNotHeld(Refusal):
+    code = "pool_not_held"
     status = 422
-    sentence = _("There is no such point currency.")
+    sentence = _("The family's points are used at once; they can't be held.")
 
 
 class HoldNotAllowed(Refusal):
@@ -98,13 +101,17 @@ class StrictBoolean(serializers.BooleanField):
 class RedemptionIn(serializers.Serializer):
     """A redemption asked for: `member` is for systems, `currency` is the bank's first reward points unless given; without a
     `reference` of the caller's own the idempotency key is it. With `hold` a system holds the points only, for `holdMinutes`
-    at most, and captures or releases them when it knows."""
+    at most, and captures or releases them when it knows. With `payFrom` family the head of the member's family pays, within the
+    limit that he has set for the month."""
 
     member = serializers.CharField(max_length=20, required=False)
     points = PointsField()
     currency = serializers.CharField(max_length=20, required=False)
     reference = serializers.RegexField(idempotency.KEY, max_length=100, required=False)
     purpose = serializers.CharField(max_length=80, required=False, allow_blank=True, default="")
+    payFrom = serializers.ChoiceField(  # noqa: N815
+        source="pay_from", choices=PAY_FROM, required=False, default=OWN
+    )
     hold = StrictBoolean(required=False, default=False)
     holdMinutes = serializers.IntegerField(  # noqa: N815
         source="minutes", min_value=1, max_value=reserving.MOST_MINUTES, required=False, default=reserving.HOLD_MINUTES
@@ -113,12 +120,13 @@ class RedemptionIn(serializers.Serializer):
 
 class RedemptionOut(serializers.Serializer):
     """A redemption; `ledgerEntry` is the movement that took its points, `cancelledAt` when they came back. One that was held is
-    `held` until `lapsesAt` at the latest, then `done`, `released` or `lapsed`."""
+    `held` until `lapsesAt` at the latest, then `done`, `released` or `lapsed`. Where the family paid, the movement is another's."""
 
     id = serializers.SerializerMethodField()
-    member = serializers.CharField(source="member.number")
+    member = serializers.SerializerMethodField()
     currency = serializers.CharField(source="currency.code")
     points = serializers.IntegerField()
+    payFrom = serializers.SerializerMethodField()  # noqa: N815
     state = serializers.ChoiceField(choices=Redemption.State.choices)
     reference = serializers.CharField()
     purpose = serializers.CharField()
@@ -130,9 +138,16 @@ class RedemptionOut(serializers.Serializer):
     def get_id(self, redemption: Redemption) -> str:
         return f"{PREFIX}{redemption.pk.hex}"
 
+    def get_member(self, redemption: Redemption) -> str:
+        return (redemption.for_member or redemption.member).number
+
+    @extend_schema_field({"type": "string", "enum": [OWN, FAMILY]})
+    def get_payFrom(self, redemption: Redemption) -> str:  # noqa: N802
+        return FAMILY if redemption.for_member_id else OWN
+
     def get_ledgerEntry(self, redemption: Redemption) -> str | None:  # noqa: N802
         number = redemption.entry_number
-        return None if number is None else f"ent_{redemption.currency.code}_{number}"
+        return None if number is None or redemption.for_member_id else f"ent_{redemption.currency.code}_{number}"
 
 
 ENDING: dict[str, Any] = {
@@ -160,9 +175,9 @@ class RedeemView(ApiView):
     member: Member | None
 
     def own(self, request: Request) -> RedemptionQuerySet:
-        """Return what the caller can see: a member what he redeemed himself or had redeemed for him, a system what it asked for."""
-        rows = Redemption.objects.select_related("member", "currency")
-        return rows.filter(member=self.member) if self.member else rows.made_by(self.caller(request))
+        """Return what the caller can see: a member what he or his family redeemed, a system what it asked for."""
+        rows = Redemption.objects.select_related("member", "for_member", "currency")
+        return rows.seen_by(self.member) if self.member else rows.made_by(self.caller(request))
 
     def caller(self, request: Request) -> str:
         """Return under which name the caller's references count."""
@@ -185,7 +200,7 @@ class Redemptions(RedeemView):
         rows, limit = self.own(request).order_by("-id"), paging.limit_of(request.query_params.get("limit"))
         if number := request.query_params.get("member"):
             # The database has no NUL, and no member's number has signs that can't be printed.
-            rows = rows.filter(member__number=number) if number.isprintable() else rows.none()
+            rows = rows.redeemed_by(number) if number.isprintable() else rows.none()
         if cursor := request.query_params.get("cursor"):
             rows = rows.filter(pk__lt=paging.decode(cursor, _uuid)[0])
         shown, following = paging.page(list(rows[: limit + 1]), limit, key=lambda row: [row.pk.hex])
@@ -212,11 +227,13 @@ class Redemptions(RedeemView):
         wished, at = parsed.validated_data, clock.now()
         if wished["hold"] and self.member:
             raise HoldNotAllowed(field="hold")
+        if wished["hold"] and wished["pay_from"] == FAMILY:
+            raise PoolNotHeld(field="payFrom")
         member = self.member_named(wished.get("member"))
         asked = idempotency.asked(request, member_id=member.pk, route="POST /redemptions", content=wished, at=at)
         return idempotency.sent(
             commit(
-                _hold if wished["hold"] else _redeem,
+                _hold if wished["hold"] else _redeem_pooled if wished["pay_from"] == FAMILY else _redeem,
                 idempotency=asked,
                 minutes=wished["minutes"],
                 member=member,
@@ -264,7 +281,8 @@ class EndRedemption(RedeemView):
     def end(self, request: Request, redemption_id: uuid.UUID, **more: Any) -> HttpResponse:
         """Run the verb on a redemption that the caller asked for himself; another's does not exist for him."""
         at = clock.now()
-        redemption = _found(self.own(request).made_by(self.caller(request)), redemption_id)
+        asked_for = self.own(request).made_by(self.caller(request))
+        redemption = _found(asked_for.redeemed_by(self.member.number) if self.member else asked_for, redemption_id)
         asked = idempotency.asked(
             request,
             member_id=redemption.member_id,
@@ -320,6 +338,12 @@ def _redeem(*, member: Member, currency: PointCurrency, minutes: int, **wish: An
     return _told(redeeming.redeem(member_id=member.pk, currency_id=currency.pk, **wish), member, currency)
 
 
+def _redeem_pooled(*, member: Member, currency: PointCurrency, minutes: int, **wish: Any) -> Answer:
+    redeemed = pooling.redeem(member_id=member.pk, currency_id=currency.pk, **wish)
+    redeemed.redemption.currency = currency
+    return _answered(redeemed)
+
+
 def _hold(
     *, member: Member, currency: PointCurrency, minutes: int, at: datetime.datetime, actor: Actor, **wish: Any
 ) -> Answer:
@@ -329,6 +353,10 @@ def _hold(
 
 def _told(redeemed: redeeming.Redeemed, member: Member, currency: PointCurrency) -> Answer:
     redeemed.redemption.member, redeemed.redemption.currency = member, currency
+    return _answered(redeemed)
+
+
+def _answered(redeemed: redeeming.Redeemed) -> Answer:
     return idempotency.answer(200 if redeemed.came_before else 201, RedemptionOut(redeemed.redemption).data)
 
 
@@ -341,7 +369,7 @@ def _currency(code: str | None) -> PointCurrency:
     rewards = PointCurrency.objects.filter(kind=PointCurrency.Kind.REWARD).order_by("id")
     currency = rewards.filter(code=code).first() if code else rewards.first()
     if currency is None:
-        raise UnknownCurrency(field="currency")
+        raise UnknownPointCurrency(field="currency")
     return currency
 
 

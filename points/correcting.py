@@ -6,8 +6,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-from django.db.models.functions import Trim, Upper
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -18,8 +16,9 @@ from foundation.actors import Actor
 from foundation.approvals import requesting
 from foundation.approvals.digesting import digest_of
 from foundation.approvals.kinds import Aim, Change, Description, Kind, Payload
-from foundation.approvals.models import Request, employee_number_of
+from foundation.approvals.models import Request
 from foundation.money import number
+from foundation.periods import day_of
 from foundation.transactions import in_transaction
 from members.models import Member, Person
 from points import adjusting, checking, summaries
@@ -59,7 +58,7 @@ def ask_by_hand(
             }
         ],
         members=Member.objects.filter(pk=member.pk),
-        today=requesting.day_of(at),
+        today=day_of(at),
     )
     if checked.errors:
         raise checking.RowRefused(field=checked.errors[0].field, why=checked.errors[0].sentence)
@@ -156,11 +155,7 @@ def points_by_currency(payload: Payload) -> Counter[str]:
 def credits(payload: Payload, user: User) -> bool:
     """Tell whether a row credits a member who is this user, or signs in by another account of the same employee."""
     credited = {row["member"] for row in payload["rows"] if row["points"] > 0}
-    himself = Q(user=user)
-    if own_number := employee_number_of(user):
-        himself |= Q(employee=own_number)
-    people = Member.objects.annotate(employee=Upper(Trim("user__employee_number")))
-    return people.filter(himself, pk__in=credited).exists()
+    return Member.objects.of_employee(user).filter(pk__in=credited).exists()
 
 
 def describe(payload: Payload, *, user: User, as_of: datetime.date) -> Description:

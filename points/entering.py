@@ -34,6 +34,17 @@ class UseForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput)
 
 
+class PayForm(UseForm):
+    """How many points, and whose: the member's own, or those that the head of his family lets him use."""
+
+    pay_from = forms.ChoiceField(
+        label=_("Whose points"),
+        choices=[("own", _("My own")), ("family", _("The family's"))],
+        widget=forms.RadioSelect,
+        initial="own",
+    )
+
+
 class RedeemForm(UseForm):
     """How many points, and for what the bank gives."""
 

@@ -60,7 +60,7 @@ def capture(
 
 @in_transaction
 def release(holds: Sequence[HoldKey], *, today: datetime.date, actor: Actor) -> list[Answer]:
-    """Give holds back; return an answer per hold, in order, `balance_after` being what is available then.
+    """Give holds back; return an answer per hold, in order, `balance_after` being what can be used `today` then.
 
     `released`; `duplicate` (was before); or `captured`, `lapsed`, `unknown_hold`. What lay in lots that have lapsed by `today`, and all of
     a purse that owes, comes back as by a restore: as new lots, usable for 30 days more. One statement, however many.

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from foundation.actors import Actor
 from foundation.querying import copy_rows, statement
 from foundation.refusals import Refusal
-from foundation.transactions import in_transaction
+from foundation.transactions import Again, in_transaction, one_statement
 from points.models import Kind
 
 NEVER = datetime.date(9999, 12, 31)
@@ -76,6 +76,8 @@ REFUSED = {
     "entry_booked_when_it_happened_or_later": BookedBeforeItHappened,
 }
 OUT_OF_RANGE = "22003"
+# The membership was closed between the look at it and the booking: posted again, the answer is unknown_purse.
+CLOSED_MEANWHILE = "closed_purse_takes_nothing"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,7 @@ COLUMNS = (
 COUNT = "SELECT outcome, count(*) FROM ({answers}) a GROUP BY outcome"
 
 
+@one_statement(where=lambda batch, **_: len(batch) <= LITERALS)
 @in_transaction
 def post(batch: Sequence[Posting], *, actor: Actor, business_date: datetime.date | None = None) -> list[Answer]:
     """Post a batch, all or nothing but by the answers, and return one answer per posting, in order.
@@ -205,7 +208,10 @@ def asked(sql: str, arguments: Any) -> list[tuple[Any, ...]]:
             return cursor.fetchall() if cursor.description else []
     except DatabaseError as error:
         cause = error.__cause__
-        refusal = REFUSED.get(getattr(getattr(cause, "diag", None), "constraint_name", None) or "")
+        constraint = getattr(getattr(cause, "diag", None), "constraint_name", None) or ""
+        if constraint == CLOSED_MEANWHILE:
+            raise Again from error
+        refusal = REFUSED.get(constraint)
         if getattr(cause, "pgcode", None) == OUT_OF_RANGE:
             refusal = PointsOutOfRange
         if refusal is None:

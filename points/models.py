@@ -7,12 +7,14 @@ from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Abs, Least, Now
+from django.db.models.lookups import Exact, GreaterThanOrEqual, Range
 from django.utils.translation import gettext_lazy as _
 
 from foundation.translating import translated
 
 # A model is known by its app's models, wherever it is written down.
+from points.freezes import Freeze  # noqa: F401
 from points.holds import Hold, HoldPart  # noqa: F401
 from points.pools import PoolGrant, PoolMonth  # noqa: F401
 from points.redemptions import PURPOSES, Redemption, redemption_of  # noqa: F401
@@ -145,7 +147,10 @@ class Kind(models.IntegerChoices):
 
 
 class Purse(models.Model):
-    """One member's points in one currency; available + pending + held − owed = credited − debited − expired = Σ entries."""
+    """One member's points in one currency; available + pending + held − owed = credited − debited − expired = Σ entries.
+
+    Closed with its membership it keeps what had been credited, and what had been debited or was held, by then: no more comes or goes.
+    """
 
     pk = models.CompositePrimaryKey("member_id", "currency_id")
     member_id = models.BigIntegerField(_("member"))
@@ -160,21 +165,28 @@ class Purse(models.Model):
     entries = models.IntegerField(_("entries"), db_default=0)
     frozen = models.BooleanField(_("frozen"), db_default=False)
     last_booked_on = models.DateField(_("last booked on"), null=True)
+    closed_credited = models.BigIntegerField(_("credited when it was closed"), null=True)
+    closed_spent = models.BigIntegerField(_("debited or held when it was closed"), null=True)
 
     class Meta:
         verbose_name = _("purse")
         verbose_name_plural = _("purses")
         constraints = [
-            models.CheckConstraint(condition=Q(available__gte=0), name="purse_available_not_negative"),
-            models.CheckConstraint(condition=Q(pending__gte=0), name="purse_pending_not_negative"),
-            models.CheckConstraint(condition=Q(held__gte=0), name="purse_held_not_negative"),
-            models.CheckConstraint(condition=Q(owed__gte=0), name="purse_owed_not_negative"),
-            models.CheckConstraint(condition=Q(available=0) | Q(owed=0), name="purse_spendable_or_owing"),
+            # Few and short: each statement that writes parses them anew. One of the two is 0, and neither is below.
+            models.CheckConstraint(condition=Exact(Least("available", "owed"), 0), name="purse_spendable_or_owing"),
+            models.CheckConstraint(
+                condition=GreaterThanOrEqual(Least("pending", "held"), 0), name="purse_pending_and_held_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(
                     credited=F("available") + F("pending") + F("held") - F("owed") + F("debited") + F("expired")
                 ),
                 name="purse_sums_tie",
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_credited__isnull=True, closed_spent__isnull=True)
+                | Q(credited__lte=F("closed_credited"), closed_spent__gte=F("debited") + F("held")),
+                name="closed_purse_takes_nothing",
             ),
         ]
 
@@ -202,9 +214,7 @@ class Entry(models.Model):
         verbose_name_plural = _("entries")
         constraints = [
             models.UniqueConstraint(fields=["member_id", "currency_id", "event_key"], name="entry_once_per_event_key"),
-            models.CheckConstraint(
-                condition=~Q(points=0) & Q(points__range=(-(10**12), 10**12)), name="entry_points_in_range"
-            ),
+            models.CheckConstraint(condition=Range(Abs("points"), (1, 10**12)), name="entry_points_in_range"),
             models.CheckConstraint(condition=Q(kind__range=(1, 8)), name="entry_kind_known"),
             models.CheckConstraint(
                 condition=Q(booked_on__gte=F("occurred_on")), name="entry_booked_when_it_happened_or_later"

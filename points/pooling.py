@@ -1,23 +1,23 @@
-"""Pooling: spending the points of one's head of family, within what he grants a month. The payer's purse is the only one touched."""
+"""Pooling: redeeming the points of one's head of family, within what he grants a month. The payer's purse is the only one touched."""
 
 import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from foundation.actors import Actor
 from foundation.audit.recording import record
+from foundation.periods import day_of
 from foundation.querying import statement
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from members import families
 from members.models import FamilyMembership, Member
-from points import ledger
-from points.ledger import Answer, Posting
-from points.models import Kind, PointCurrency, PoolGrant
-from points.transferring import REFUSED, NothingToTransfer
+from points import redeeming
+from points.models import PointCurrency, PoolGrant, PoolMonth
+from points.redeeming import Redeemed
 
 MOST_POINTS = 10**12
 
@@ -82,64 +82,68 @@ def grant(
 
 
 @in_transaction
-def spend(
+def redeem(
     *,
     member_id: int,
     currency_id: int,
     points: int,
-    key: UUID,
-    cause: str,
-    occurred_on: datetime.date,
+    caller: str,
+    reference: str,
+    purpose: str,
     at: datetime.datetime,
     actor: Actor,
-) -> Answer:
-    """Spend points of the head of the member's family; return what the head's purse answered, booked as a redemption.
+) -> Redeemed:
+    """Redeem points of the head of the member's family at the instant `at`, and use up his right of the month of its day.
 
-    The same key again answers as the first and uses nothing up. The month is that of `occurred_on`. Refuses family_pool_off,
-    no_pool, pool_limit_exceeded, points_not_positive, insufficient_points, frozen, unknown_purse, key_used_otherwise.
+    The same wish again answers as the first and uses nothing up. Refuses family_pool_off, no_pool, pool_limit_exceeded, and what
+    redeeming.redeem refuses of the head's purse.
     """
     families.refuse_where_off()
-    if points <= 0:
-        raise NothingToTransfer(field="points")
     # Locked, so that nobody is removed from the family half-way; members come before purses.
-    places = FamilyMembership.objects.accepted().filter(member_id=member_id, role=FamilyMembership.Role.MEMBER)
-    place = places.select_for_update().first()
+    place = _places(member_id).select_for_update().first()
     if place is None:
         raise NoPool
     payer = Member.objects.get(
         families__family=place.family_id, families__role=FamilyMembership.Role.HEAD, families__left_at=None
     )
-    debit = Posting(
+    redeemed = redeeming.redeem(
         member_id=payer.pk,
         currency_id=currency_id,
-        key=key,
-        kind=Kind.REDEEM,
-        points=-points,
-        occurred_on=occurred_on,
-        cause=cause,
-        figures={"for_member": member_id, "family": place.family_id},
+        points=points,
+        caller=caller,
+        reference=reference,
+        purpose=purpose,
+        at=at,
+        actor=actor,
+        for_member_id=member_id,
     )
-    [answer] = ledger.post([debit], actor=actor)
-    if answer.outcome == "duplicate":
-        return answer
-    if answer.number is None:
-        raise REFUSED[answer.outcome]
+    if redeemed.came_before:
+        return redeemed
     arguments: dict[str, Any] = {
         "membership": place.pk,
         "currency": currency_id,
-        "month": occurred_on.replace(day=1),
+        "month": day_of(at).replace(day=1),
         "points": points,
     }
     with connection.cursor() as cursor:
         cursor.execute(statement("points", "use_pool"), arguments)
         if cursor.rowcount != 1:
-            raise PoolLimitExceeded
-    record(
-        verb="pool.spend",
-        actor=actor,
-        subject_kind="member",
-        subject_id=member_id,
-        at=at,
-        new={"payer": payer.pk, "points": points, "entry": answer.number},
-    )
-    return answer
+            raise PoolLimitExceeded(field="points")
+    return redeemed
+
+
+def left(*, member_id: int, currency_id: int, today: datetime.date) -> int:
+    """Return how many of the head's points the member may still redeem this month; 0 without a right to."""
+    if not families.is_on():
+        return 0
+    place = _places(member_id).first()
+    grant = place and PoolGrant.objects.filter(membership=place, currency_id=currency_id).first()
+    if not grant:
+        return 0
+    months = PoolMonth.objects.filter(membership=place, currency_id=currency_id, month=today.replace(day=1))
+    return max(grant.points_per_month - (months.values_list("points_used", flat=True).first() or 0), 0)
+
+
+def _places(member_id: int) -> QuerySet[FamilyMembership]:
+    """Return the member's place in a family of another's, if he has one."""
+    return FamilyMembership.objects.accepted().filter(member_id=member_id, role=FamilyMembership.Role.MEMBER)

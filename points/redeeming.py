@@ -4,12 +4,13 @@ import dataclasses
 import datetime
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
 from foundation.actors import Actor
-from foundation.audit.recording import record
+from foundation.audit.recording import record_each
 from foundation.identifiers import uuid7
 from foundation.periods import day_of
 from foundation.refusals import Refusal
@@ -33,7 +34,7 @@ class InsufficientPoints(Refusal):
 
 
 class PurseFrozen(Refusal):
-    code = "purse_frozen"
+    code = "frozen"
     sentence = _("These points are frozen; they can't be used for now.")
 
 
@@ -57,7 +58,10 @@ REFUSED: dict[str, type[Refusal]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A redemption asked for: `points` (1 to 10¹²) of a member's purse, once per caller (`client 3`, `member`, `staff`) and reference."""
+    """A redemption asked for: `points` (1 to 10¹²) of a member's purse, once per caller (`client 3`, `member`, `staff`) and reference.
+
+    `for_member_id` is who redeems, where the purse is that of the head of his family (points.pooling).
+    """
 
     member_id: int
     currency_id: int
@@ -65,6 +69,7 @@ class Wish:
     caller: str
     reference: str
     purpose: str
+    for_member_id: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,10 +99,11 @@ def redeem(
     purpose: str,
     at: datetime.datetime,
     actor: Actor,
+    for_member_id: int | None = None,
 ) -> Redeemed:
     """Redeem points at the instant `at`, on its day in the bank's zone.
 
-    Refuses points_out_of_range, insufficient_points, purse_frozen, unknown_purse, reference_reused.
+    Refuses points_out_of_range, insufficient_points, frozen, unknown_purse, reference_reused.
     """
     wish = Wish(
         member_id=member_id,
@@ -106,30 +112,21 @@ def redeem(
         caller=caller,
         reference=reference,
         purpose=purpose,
+        for_member_id=for_member_id,
     )
     [answer] = redeem_each([wish], at=at, actor=actor)
     if answer.redemption is None:
         raise REFUSED[answer.outcome]()
-    redeemed = Redeemed(answer.redemption, came_before=answer.outcome == "duplicate")
-    if actor.user and not redeemed.came_before:
-        record(
-            verb="points.redeem",
-            actor=actor,
-            subject_kind="redemption",
-            subject_id=redeemed.redemption.pk,
-            at=at,
-            new={"member": member_id, "points": points, "purpose": purpose},
-        )
-    return redeemed
+    return Redeemed(answer.redemption, came_before=answer.outcome == "duplicate")
 
 
 @in_transaction
 def redeem_each(wishes: Sequence[Wish], *, at: datetime.datetime, actor: Actor) -> list[Answer]:
     """Redeem a list, and answer wish by wish, in order; a wish that can't be met spoils no other.
 
-    Two statements at most beside the ledger's, for one and for many. Refuses points_out_of_range with the whole list, and
-    reference_reused where points are held under a reference. The verb that calls records a person; what a system does, the
-    redemptions and their entries remember.
+    Three statements at most beside the ledger's, for one and for many. Refuses points_out_of_range with the whole list, and
+    reference_reused where points are held under a reference. What a person redeems is one audit event each; what a system does,
+    the redemptions and their entries remember.
     """
     if not all(1 <= wish.points <= MOST_POINTS for wish in wishes):
         raise PointsOutOfRange(field="points")
@@ -143,6 +140,14 @@ def redeem_each(wishes: Sequence[Wish], *, at: datetime.datetime, actor: Actor) 
         elif entry.outcome in KNOWN:
             again.append(redemption)
     keep(made)
+    if actor.user:
+        record_each(
+            verb="points.redeem",
+            actor=actor,
+            subject_kind="redemption",
+            subjects={redemption.pk: _told(redemption) for redemption in made},
+            at=at,
+        )
     before = standing(again)
     return [
         Answer("done", redemption) if entry.outcome == "posted" else answer_again(redemption, entry.outcome, before)
@@ -162,8 +167,15 @@ def keep(made: Sequence[Redemption]) -> None:
 
 
 def key_of(redemption: Redemption) -> uuid.UUID:
-    """Return the ledger's key of a redemption, or of its hold: derived from caller and reference."""
-    return uuid.uuid5(KEYS, f"{redemption.caller}/{redemption.reference}")
+    """Return the ledger's key of a redemption, or of its hold: derived from caller, whom another pays for, and reference."""
+    pooled = f" for {redemption.for_member_id}" if redemption.for_member_id else ""
+    return uuid.uuid5(KEYS, f"{redemption.caller}{pooled}/{redemption.reference}")
+
+
+def _told(redemption: Redemption) -> dict[str, Any]:
+    """Return what the audit trail keeps of a redemption."""
+    told = {"member": redemption.member_id, "points": redemption.points, "purpose": redemption.purpose}
+    return told | ({"for_member": redemption.for_member_id} if redemption.for_member_id else {})
 
 
 def asked_for(wish: Wish, at: datetime.datetime) -> Redemption:
@@ -180,10 +192,14 @@ def _posting(redemption: Redemption, at: datetime.datetime) -> Posting:
         points=-redemption.points,
         occurred_on=day_of(at),
         cause=redemption.cause,
+        figures={"for_member": redemption.for_member_id} if redemption.for_member_id else None,
     )
 
 
-def standing(again: Sequence[Redemption]) -> dict[tuple[int, int, str, str], Redemption]:
+Identity = tuple[int, int, str, str, int | None]
+
+
+def standing(again: Sequence[Redemption]) -> dict[Identity, Redemption]:
     """Return the redemptions that stand under the references of `again`, by what makes them one."""
     if not again:
         return {}
@@ -193,11 +209,12 @@ def standing(again: Sequence[Redemption]) -> dict[tuple[int, int, str, str], Red
     return {_identity(one): one for one in found}
 
 
-def _identity(redemption: Redemption) -> tuple[int, int, str, str]:
-    return redemption.member_id, redemption.currency_id, redemption.caller, redemption.reference
+def _identity(redemption: Redemption) -> Identity:
+    own = redemption.member_id, redemption.currency_id, redemption.caller, redemption.reference
+    return *own, redemption.for_member_id
 
 
-def answer_again(wished: Redemption, outcome: str, before: dict[tuple[int, int, str, str], Redemption]) -> Answer:
+def answer_again(wished: Redemption, outcome: str, before: dict[Identity, Redemption]) -> Answer:
     """Answer a wish that was not met: with the redemption that met it before, where there is one just like it."""
     first = before.get(_identity(wished))
     if outcome in KNOWN and first and (first.points, first.hold_key) == (wished.points, wished.hold_key):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -26,6 +26,14 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
     def made_by(self, caller: str) -> Self:
         """Keep what one caller asked for: `client 3`, `member` himself, or `staff` at a counter."""
         return self.filter(caller=caller)
+
+    def redeemed_by(self, number: str) -> Self:
+        """Keep what the member of that number redeemed himself or had redeemed for him, whoever's points paid."""
+        return self.filter(Q(for_member__number=number) | Q(for_member=None, member__number=number))
+
+    def seen_by(self, member: Member) -> Self:
+        """Keep what a member may read of: what he redeemed, and what his family redeemed of his points."""
+        return self.filter(Q(member=member) | Q(for_member=member))
 
     def under(self, *, member_ids: Iterable[int], references: Iterable[str]) -> Self:
         """Keep what these members redeemed under these references, whoever called."""
@@ -48,6 +56,7 @@ class Redemption(models.Model):
     The entry that took the points bears `entry_number` in the purse, and names the redemption as its cause. A purpose is one of
     PURPOSES, or a partner's own words. One that waits for a partner is held first, under `hold_key`, until `lapses_at` at the
     latest; released or lapsed, it has an entry only where lots had lapsed meanwhile, which came back as by a restore.
+    `member` is whose points they are; `for_member` who redeemed them, where that is somebody of his family.
     """
 
     class State(models.TextChoices):
@@ -69,6 +78,14 @@ class Redemption(models.Model):
         db_index=False,
         verbose_name=_("point currency"),
     )
+    for_member = models.ForeignKey(
+        Member,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("redeemed by"),
+    )
     points = models.BigIntegerField(_("points"))
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.DONE)
     caller = models.CharField(_("caller"), max_length=40)
@@ -87,7 +104,12 @@ class Redemption(models.Model):
         verbose_name_plural = _("redemptions")
         constraints = [
             models.UniqueConstraint(
-                fields=["member", "currency", "caller", "reference"], name="redemption_once_per_reference"
+                fields=["member", "currency", "caller", "reference", "for_member"],
+                nulls_distinct=False,
+                name="redemption_once_per_reference",
+            ),
+            models.CheckConstraint(
+                condition=Q(for_member__isnull=True) | ~Q(for_member=F("member")), name="redemption_for_somebody_else"
             ),
             models.UniqueConstraint(fields=["member", "currency", "entry_number"], name="redemption_has_its_own_entry"),
             models.CheckConstraint(condition=Q(points__range=(1, 10**12)), name="redemption_points_in_range"),
@@ -111,6 +133,9 @@ class Redemption(models.Model):
         indexes = [
             models.Index(fields=["member", "-id"], name="redemption_by_member"),
             models.Index(fields=["caller", "-id"], name="redemption_by_caller"),
+            models.Index(
+                fields=["for_member", "-id"], condition=Q(for_member__isnull=False), name="redemption_by_family_member"
+            ),
             models.Index(fields=["lapses_at"], condition=Q(state="held"), name="redemption_held"),
         ]
 

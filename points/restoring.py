@@ -9,16 +9,17 @@ from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from foundation.actors import Actor
-from foundation.audit.recording import record
+from foundation.audit.recording import record_each
 from foundation.periods import day_of
 from foundation.querying import statement
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from points import ledger
-from points.models import Allocation, Kind, Redemption
+from points.models import Allocation, Entry, Kind, Redemption
 from points.redeeming import MEMBER, STAFF, UnknownPurse
 
-# What comes back can be used for so long at least.
+# What comes back can be used for so long at least, the first time: what has come back once keeps its day, or redeeming and cancelling
+# again and again would keep points for ever.
 LEAST_DAYS = 30
 # So long may a member, or a teller for him, take back what he chose; a partner knows himself what he didn't deliver.
 WINDOW = datetime.timedelta(days=7)
@@ -54,16 +55,6 @@ def cancel(
         raise NotDone
     if not cancel_each([redemption.pk], at=at, actor=actor):
         raise AlreadyCancelled
-    if actor.user:
-        record(
-            verb="points.cancel_redemption",
-            actor=actor,
-            subject_kind="redemption",
-            subject_id=redemption.pk,
-            at=at,
-            old={"state": Redemption.State.DONE},
-            new={"state": Redemption.State.CANCELLED, "member": redemption.member_id, "points": redemption.points},
-        )
     redemption.refresh_from_db()
     return redemption
 
@@ -72,10 +63,11 @@ def cancel(
 def cancel_each(redemption_ids: Sequence[uuid.UUID], *, at: datetime.datetime, actor: Actor) -> int:
     """Cancel those of the redemptions that stand, and return how many they were; the others change nothing.
 
-    Three statements beside the ledger's, for one and for many. The verb that calls records a person. Refuses unknown_purse, with
-    the whole list, where a membership is closed.
+    Four statements at most beside the ledger's, for one and for many. What a person cancels is one audit event each. Refuses
+    unknown_purse, with the whole list, where a membership is closed.
     """
-    ids = [redemption.pk for redemption in Redemption.objects.locked(redemption_ids, state=Redemption.State.DONE)]
+    standing = Redemption.objects.locked(redemption_ids, state=Redemption.State.DONE)
+    ids = [redemption.pk for redemption in standing]
     if not ids:
         return 0
     Redemption.objects.filter(pk__in=ids).update(state=Redemption.State.CANCELLED, cancelled_at=at)
@@ -86,19 +78,41 @@ def cancel_each(redemption_ids: Sequence[uuid.UUID], *, at: datetime.datetime, a
         cursor.execute(statement("points", "stage_restores"), named)
     if set(ledger.post_staged(actor=actor)) - {"posted"}:
         raise UnknownPurse
+    if actor.user:
+        record_each(
+            verb="points.cancel_redemption",
+            actor=actor,
+            subject_kind="redemption",
+            subjects={
+                one.pk: {"state": Redemption.State.CANCELLED, "member": one.member_id, "points": one.points}
+                for one in standing
+            },
+            at=at,
+            old={"state": Redemption.State.DONE},
+        )
     return len(ids)
 
 
 def returning(redemption: Redemption, *, today: datetime.date) -> list[tuple[int, datetime.date]]:
-    """Return what would come back on `today`: points and the last day to use them, lot by lot, the first to lapse first."""
+    """Return what would come back on `today`: points and the last day to use them, lot by lot, the first to lapse first.
+
+    A last day before `today`: it would lapse at once, since it has come back before.
+    """
     if redemption.entry_number is None:
         return []
     taken = Allocation.objects.filter(
         member_id=redemption.member_id, currency_id=redemption.currency_id, debit_number=redemption.entry_number
     )
     least = today + datetime.timedelta(days=LEAST_DAYS)
-    lots = taken.order_by("lot_expires_on", "lot_number").values_list("points", "lot_expires_on")
-    return [(points, max(expires_on, least)) for points, expires_on in lots]
+    lots = list(taken.order_by("lot_expires_on", "lot_number").values_list("points", "lot_expires_on", "lot_number"))
+    came_back = Entry.objects.filter(
+        member_id=redemption.member_id,
+        currency_id=redemption.currency_id,
+        number__in=[number for _points, _expires_on, number in lots],
+        kind=Kind.RESTORE,
+    )
+    keeps = set(came_back.values_list("number", flat=True))
+    return [(points, expires_on if number in keeps else max(expires_on, least)) for points, expires_on, number in lots]
 
 
 def is_open(redemption: Redemption, *, at: datetime.datetime) -> bool:

@@ -15,12 +15,14 @@ from points.models import Lot, Purse
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Balance:
-    """A member's points in one currency: to spend, not yet available, held for a partner, owed to the bank; all zero without a purse."""
+    """A member's points in one currency: to spend, not yet available, held for a partner, owed to the bank; all zero without a purse.
+    `frozen`: nothing of it can be spent for now."""
 
     available: int = 0
     pending: int = 0
     owed: int = 0
     held: int = 0
+    frozen: bool = False
 
     @property
     def total(self) -> int:
@@ -46,6 +48,7 @@ def balances(*, member_ids: Collection[int], today: datetime.date) -> dict[tuple
             pending=purse.pending - gone.get(purse.pk, nothing)["pending"],
             owed=purse.owed,
             held=purse.held,
+            frozen=purse.frozen,
         )
         for purse in Purse.objects.filter(member_id__in=member_ids).order_by("member_id", "currency_id")
     }
@@ -75,6 +78,7 @@ def purse(
         pending=found.pending - gone_pending,
         owed=found.owed,
         held=found.held,
+        frozen=found.frozen,
     )
     return balance, {last: left for last, left, _pending in due if last >= today}
 

@@ -21,6 +21,7 @@ from members.models import Member
 from points import ledger
 from points.ledger import NEVER, Answer, Posting
 from points.models import Allocation, Entry, Kind, PointCurrency
+from points.redeeming import InsufficientPoints, PurseFrozen, UnknownPurse
 
 CREDIT = "points.transfer"
 CREDIT_BACK = "points.transfer_back"
@@ -53,25 +54,9 @@ class UnknownRecipient(Refusal):
     sentence = _("There is no member who could take these points.")
 
 
-class UnknownPurse(Refusal):
-    code = "unknown_purse"
-    status = 422
-    sentence = _("There are no points to give: the membership is closed.")
-
-
 class OverDailyLimit(Refusal):
     code = "over_daily_limit"
     sentence = _("At most %(limit)s points can be transferred on one day.")
-
-
-class InsufficientPoints(Refusal):
-    code = "insufficient_points"
-    sentence = _("There are not enough points available.")
-
-
-class PurseFrozen(Refusal):
-    code = "frozen"
-    sentence = _("These points are frozen: they can't be spent or transferred at present.")
 
 
 class KeyUsedOtherwise(Refusal):

@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from foundation.access import visibility
 from foundation.access.models import User
 from foundation.actors import Actor
-from foundation.approvals import requesting
 from foundation.approvals.models import Request
+from foundation.periods import day_of
 from foundation.refusals import Refusal
 from foundation.sheets import Column, read
 from foundation.transactions import in_transaction
@@ -91,7 +91,7 @@ def dry_run(kept: CorrectionFile, *, today: datetime.date) -> checking.Checked:
 def ask(*, kept: CorrectionFile, reason: str, actor: Actor, at: datetime.datetime) -> Request:
     """Ask for the corrections of a kept file, once: the request takes the file's id. Refuses rows_refused if any row is wrong."""
     id: UUID = kept.pk
-    checked = dry_run(kept, today=requesting.day_of(at))
+    checked = dry_run(kept, today=day_of(at))
     if checked.errors:
         raise RowsRefused
     return correcting.ask_by_file(id=id, name=kept.name, rows=checked.rows, reason=reason, actor=actor, at=at)

@@ -1,6 +1,7 @@
 """The API of the member's own app: what the portal shows, over the same reading. A member reaches nothing but his own."""
 
 import datetime
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -21,8 +22,10 @@ from members import sealing
 from members.models import Member
 from points.models import Entry, Kind, PointCurrency
 from portal import purses, telling
-from tiers import explaining
-from tiers.models import Programme
+from tiers import explaining, standings
+from tiers.api import GroupOut, ProtectionOut, TierOut, group_out, protection_out, tier_out
+from tiers.describing import Words
+from tiers.models import Decision
 
 KINDS = [(kind.name.lower(), kind.label) for kind in Kind]
 
@@ -59,7 +62,7 @@ class MeOut(serializers.Serializer):
     name = serializers.CharField(allow_blank=True)
     branch = serializers.CharField()
     memberSince = serializers.DateField()  # noqa: N815
-    status = serializers.ChoiceField(choices=["active", "closed"])
+    status = serializers.ChoiceField(choices=["invited", "active", "closed"])
 
 
 class Me(MemberView):
@@ -71,7 +74,7 @@ class Me(MemberView):
         member = self.member
         name = sealing.open_person(member.person).full_name if hasattr(member, "person") else ""
         shown = {"id": f"mem_{member.pk}", "number": member.number, "name": name, "branch": str(member.branch)}
-        return Response(MeOut(shown | {"memberSince": member.joined_on, "status": member.status}).data)
+        return Response(MeOut(shown | {"memberSince": member.joined_on, "status": member.state}).data)
 
 
 class ExpiringOut(serializers.Serializer):
@@ -83,7 +86,8 @@ class ExpiringOut(serializers.Serializer):
 
 
 class BalanceOut(serializers.Serializer):
-    """A purse: what can be spent, what is on its way, what is held for a partner, what is owed, what lapses in the next twelve months."""
+    """A purse: what can be spent, what is on its way, what is held for a partner, what is owed, what lapses in the next twelve months;
+    `frozen`: it can't be spent for now."""
 
     currency = serializers.CharField()
     name = serializers.CharField()
@@ -92,6 +96,7 @@ class BalanceOut(serializers.Serializer):
     pending = serializers.IntegerField()
     held = serializers.IntegerField()
     owed = serializers.IntegerField()
+    frozen = serializers.BooleanField()
     worth = MoneyOut(allow_null=True)
     expiring = ExpiringOut(many=True)
 
@@ -127,6 +132,7 @@ def _purse(currency: PointCurrency, purse: purses.Purse) -> dict[str, Any]:
         "pending": purse.balance.pending,
         "held": purse.balance.held,
         "owed": purse.balance.owed,
+        "frozen": purse.balance.frozen,
         "worth": None if worth is None else {"amount": f"{Decimal(worth) / 100:.2f}", "currency": purse.money},
         "expiring": [
             {"on": lapse.on, "points": lapse.points, "ifInactive": lapse.if_inactive} for lapse in purse.lapses
@@ -134,30 +140,12 @@ def _purse(currency: PointCurrency, purse: purses.Purse) -> dict[str, Any]:
     }
 
 
-class ConditionOut(serializers.Serializer):
-    """One minimum beside the member's figure; `gap` is 0 where it is met. Figures in points, minor units of money, counts, months."""
+class ForeseenOut(serializers.Serializer):
+    """The next decision on the tier, should nothing else happen."""
 
-    measure = serializers.CharField()
-    label = serializers.CharField()
-    value = serializers.IntegerField()
-    minimum = serializers.IntegerField()
-    gap = serializers.IntegerField()
-    met = serializers.BooleanField()
-    progress = serializers.IntegerField()
-
-
-class GroupOut(serializers.Serializer):
-    """Minima that must be met together; any group is enough."""
-
-    met = serializers.BooleanField()
-    conditions = ConditionOut(many=True)
-
-
-class TierOut(serializers.Serializer):
-    """A tier's code and its name in the language asked for."""
-
-    code = serializers.CharField()
-    name = serializers.CharField()
+    on = serializers.DateField()
+    outcome = serializers.ChoiceField(choices=Decision.Outcome.choices)
+    tier = TierOut()
 
 
 class StandingOut(serializers.Serializer):
@@ -168,6 +156,10 @@ class StandingOut(serializers.Serializer):
     tier = TierOut()
     nextTier = TierOut(allow_null=True)  # noqa: N815
     keepDate = serializers.DateField(allow_null=True)  # noqa: N815
+    graceUntil = serializers.DateField(allow_null=True)  # noqa: N815
+    reviewDate = serializers.DateField()  # noqa: N815
+    protection = ProtectionOut(allow_null=True)
+    foreseen = ForeseenOut(allow_null=True)
     sentences = serializers.ListField(child=serializers.CharField())
     keeping = GroupOut(many=True)
     rising = GroupOut(many=True)
@@ -192,42 +184,36 @@ class MyTier(MemberView):
     def get(self, request: Request) -> Response:
         """Give the tier in each programme, number by number: what keeps it, what the next one lacks, and both in words."""
         as_of = fencing.last_closed()
-        explained = [
-            explaining.explain(member=self.member, programme=programme, as_of=as_of)
-            for programme in (Programme.objects.order_by("-is_main", "id") if as_of else [])
-        ]
-        return Response(StandingsOut({"asOf": as_of, "programmes": [_standing(one) for one in explained if one]}).data)
+        explained = list(_explained(self.member, as_of=as_of)) if as_of else []
+        return Response(StandingsOut({"asOf": as_of, "programmes": [_standing(one) for one in explained]}).data)
+
+
+def _explained(member: Member, *, as_of: datetime.date) -> Iterator[explaining.Explanation]:
+    words, protections = Words(), explaining.protections_of(member, as_of=as_of)
+    for stood in standings.at(member_id=member.pk, day=as_of):
+        explained = explaining.explain(
+            member=member, programme=stood.programme, as_of=as_of, stood=stood, words=words, protections=protections
+        )
+        if explained:
+            yield explained
 
 
 def _standing(explanation: explaining.Explanation) -> dict[str, Any]:
+    foreseen = explanation.foreseen
     return {
         "programme": explanation.programme.code,
         "name": str(explanation.programme),
-        "tier": {"code": explanation.tier.code, "name": str(explanation.tier)},
-        "nextTier": {"code": explanation.next_tier.code, "name": str(explanation.next_tier)}
-        if explanation.next_tier
-        else None,
+        "tier": tier_out(explanation.tier),
+        "nextTier": tier_out(explanation.next_tier) if explanation.next_tier else None,
         "keepDate": explanation.valid_until,
+        "graceUntil": explanation.grace_until,
+        "reviewDate": explanation.dates.review_on,
+        "protection": protection_out(explanation.protection, as_of=explanation.as_of),
+        "foreseen": foreseen and {"on": foreseen.on, "outcome": foreseen.outcome, "tier": tier_out(foreseen.tier)},
         "sentences": explanation.sentences,
-        "keeping": [_group(group) for group in explanation.keeping],
-        "rising": [_group(group) for group in explanation.rising],
+        "keeping": [group_out(group) for group in explanation.keeping],
+        "rising": [group_out(group) for group in explanation.rising],
     }
-
-
-def _group(group: explaining.Group) -> dict[str, Any]:
-    conditions = [
-        {
-            "measure": one.measure.key,
-            "label": one.label,
-            "value": one.value.rounded,
-            "minimum": one.minimum,
-            "gap": one.gap,
-            "met": one.met,
-            "progress": one.percent,
-        }
-        for one in group.measured
-    ]
-    return {"met": group.met, "conditions": conditions}
 
 
 class EntryOut(serializers.Serializer):

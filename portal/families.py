@@ -1,5 +1,6 @@
 """The member's family: who is in it, what each may spend, and the verbs: invite, answer, grant, give, leave, remove."""
 
+import datetime
 import functools
 import re
 import uuid
@@ -22,8 +23,8 @@ from foundation.refusals import Refusal
 from foundation.web.requests import actor
 from members import families
 from members.models import FamilyMembership, Member
-from points import pooling, summaries, transferring
-from points.models import PointCurrency, PoolMonth
+from points import pooling, redeeming, restoring, summaries, transferring
+from points.models import PointCurrency, PoolMonth, Redemption
 from portal.views import member_page
 
 # What a page says after a verb, by the word in its address.
@@ -35,7 +36,11 @@ DONE = {
     "left": _("You have left the family."),
     "granted": _("The new limit holds from now on."),
     "given": _("The points are on their way."),
+    "used": _("Done: the family's points were used."),
+    "given_back": _("Cancelled: the points went back to the head of the family."),
 }
+# So many redemptions of the family's points stand on the page.
+USED = 10
 WHOLE = re.compile(r"[0-9]{1,13}")
 
 
@@ -167,10 +172,19 @@ def _page(request: HttpRequest, member: Member, *, refusal: Refusal | None = Non
             for one in currencies
         ],
         "invitations": _invitations(member),
+        "used": _used(member, at=moment_of(request.user)) if own and not is_head else [],
         "done": DONE.get(request.GET.get("done", "")),
         "refusal": refusal,
     }
     return render(request, "portal/family.html", shown, status=refusal.status if refusal else 200)
+
+
+def _used(member: Member, *, at: datetime.datetime) -> list[Redemption]:
+    """Return the last that the member redeemed of the family's points, each with whether he may take it back still."""
+    redeemed = Redemption.objects.filter(for_member=member).select_related("currency").order_by("-id")[:USED]
+    for redemption in redeemed:
+        redemption.may_give_back = redemption.caller == redeeming.MEMBER and restoring.is_open(redemption, at=at)
+    return list(redeemed)
 
 
 def _currencies() -> list[PointCurrency]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import families, using, views
+from portal import code_sign_in, consenting, families, joining, using, views
 
 app_name = "portal"
 urlpatterns = [
@@ -18,7 +18,17 @@ urlpatterns = [
     path("points/<str:code>/<int:number>/give-back", using.give_back, name="give_back"),
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
+    path("me/consents", consenting.consents_page, name="consents"),
+    path("agree", consenting.agree, name="agree"),
+    path("join", joining.begin, name="join"),
+    path("join/code", joining.code, name="join_code"),
+    path("join/link/<uuid:code_id>/<str:secret>", joining.link, name="join_link"),
+    path("join/agree", joining.agree, name="join_agree"),
+    path("join/resume", joining.resume, name="join_resume"),
+    path("accounts/code/", code_sign_in.ask, name="sign_in_by_code"),
+    path("accounts/code/enter", code_sign_in.enter, name="sign_in_code"),
     path("family", families.family, name="family"),
+    path("family/redemptions/<rdm:redemption_id>/give-back", using.give_family_back, name="give_family_back"),
     path("family/invite", families.invite, name="family_invite"),
     path("family/leave", families.leave, name="family_leave"),
     path("family/<int:place>/accept", families.accept, name="family_accept"),

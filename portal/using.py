@@ -1,10 +1,11 @@
-"""Using points on the member's own pages: how many, what they are worth and what is left, done; and taking it back."""
+"""Using points on the member's own pages, or the family's: how many, what they are worth and what is left, done; and taking it back."""
 
 import uuid
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 
 from foundation import transactions
 from foundation.access.signing_in import day_of, moment_of
@@ -12,8 +13,8 @@ from foundation.jobs.models import Bank
 from foundation.refusals import Refusal
 from foundation.web.requests import actor
 from members.models import Member
-from points import redeeming, restoring
-from points.entering import UseForm
+from points import pooling, redeeming, restoring
+from points.entering import PayForm, UseForm
 from points.ledger import NEVER
 from points.models import PointCurrency, Redemption
 from portal import purses
@@ -28,20 +29,38 @@ def use(request: HttpRequest, *, member: Member, code: str) -> HttpResponse:
     """Ask how many points; show what they are worth and what is left; redeem, and show the entry."""
     currency = _spendable(code)
     purse = purses.read(member, currency, today=day_of(request.user), money=Bank.objects.get().currency)
-    available = purse.balance.available
-    form = UseForm(request.POST or None, initial={"key": uuid.uuid4()})
+    left = pooling.left(member_id=member.pk, currency_id=currency.pk, today=day_of(request.user))
+    # Who has chosen the family's points never pays with his own, also where none of the right is left meanwhile.
+    form = (PayForm if left or "pay_from" in request.POST else UseForm)(
+        request.POST or None, initial={"key": uuid.uuid4(), "pay_from": request.GET.get("pay_from", "own")}
+    )
     asked = dict(form.cleaned_data) if form.is_valid() else None
+    by_family = bool(asked) and asked.pop("pay_from", "own") == "family"
+    available = left if by_family else purse.balance.available
     if asked and "confirmed" in request.POST:
         try:
-            made = transactions.commit(_use, request=request, member=member, currency=currency, **asked)
+            made = transactions.commit(
+                pooling.redeem if by_family else redeeming.redeem,
+                member_id=member.pk,
+                currency_id=currency.pk,
+                points=asked["points"],
+                caller=redeeming.MEMBER,
+                reference=str(asked["key"]),
+                purpose=PURPOSE,
+                at=moment_of(request.user),
+                actor=actor(request),
+            )
         except Refusal as refusal:
             form.add_error("points", str(refusal))
         else:
+            if by_family:
+                return redirect(f"{reverse('portal:family')}?done=used")
             return redirect("portal:entry", code=currency.code, number=made.redemption.entry_number)
     elif asked and asked["points"] > available:
-        form.add_error("points", str(redeeming.InsufficientPoints()))
+        form.add_error("points", str(pooling.PoolLimitExceeded() if by_family else redeeming.InsufficientPoints()))
     asked = None if form.errors else asked
     shown: dict[str, Any] = {"door": "points", "currency": currency, "purse": purse, "form": form, "asked": asked}
+    shown |= {"left": left, "by_family": by_family, "available": available}
     if asked:
         worth = None if currency.worth_minor is None else int(asked["points"] * currency.worth_minor)
         shown |= {"after": available - asked["points"], "worth_minor": worth}
@@ -51,10 +70,24 @@ def use(request: HttpRequest, *, member: Member, code: str) -> HttpResponse:
 @member_form
 def give_back(request: HttpRequest, *, member: Member, code: str, number: int) -> HttpResponse:
     """Show what would come back and until when it can be used; cancel what the member chose himself."""
-    currency, at = _spendable(code), moment_of(request.user)
-    own = Redemption.objects.made_by(redeeming.MEMBER).filter(member=member, currency=currency)
+    currency = _spendable(code)
+    own = Redemption.objects.made_by(redeeming.MEMBER).filter(member=member, for_member=None, currency=currency)
     redemption = get_object_or_404(own, entry_number=number)
-    refused = ""
+    back = reverse("portal:entry", kwargs={"code": currency.code, "number": number})
+    return _give_back(request, redemption, back=back, done=back)
+
+
+@member_form
+def give_family_back(request: HttpRequest, *, member: Member, redemption_id: uuid.UUID) -> HttpResponse:
+    """Show what would come back to the head of the family; cancel what the member chose himself."""
+    own = Redemption.objects.made_by(redeeming.MEMBER).filter(for_member=member).select_related("currency")
+    redemption = get_object_or_404(own, pk=redemption_id)
+    back = reverse("portal:family")
+    return _give_back(request, redemption, back=back, done=f"{back}?done=given_back")
+
+
+def _give_back(request: HttpRequest, redemption: Redemption, *, back: str, done: str) -> HttpResponse:
+    at, refused = moment_of(request.user), ""
     if request.method == "POST":
         try:
             transactions.commit(
@@ -63,30 +96,18 @@ def give_back(request: HttpRequest, *, member: Member, code: str, number: int) -
         except Refusal as refusal:
             refused = str(refusal)
         else:
-            return redirect("portal:entry", code=currency.code, number=number)
+            return redirect(done)
     shown = {
         "door": "points",
-        "currency": currency,
+        "back": back,
         "redemption": redemption,
         "is_open": restoring.is_open(redemption, at=at),
+        "today": day_of(request.user),
         "returning": restoring.returning(redemption, today=day_of(request.user)),
         "refused": refused,
         "never": NEVER,
     }
     return render(request, "portal/give_back.html", shown)
-
-
-def _use(*, request: HttpRequest, member: Member, currency: PointCurrency, points: int, key: uuid.UUID) -> Any:
-    return redeeming.redeem(
-        member_id=member.pk,
-        currency_id=currency.pk,
-        points=points,
-        caller=redeeming.MEMBER,
-        reference=str(key),
-        purpose=PURPOSE,
-        at=moment_of(request.user),
-        actor=actor(request),
-    )
 
 
 def _spendable(code: str) -> PointCurrency:

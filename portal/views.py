@@ -9,6 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -16,13 +18,14 @@ from campaigns.describing import describe as describe_rule
 from foundation.access.signing_in import day_of, moment_of
 from foundation.jobs import clock
 from foundation.jobs.models import Bank, BusinessDate
-from members import families, sealing
+from members import consents, families, sealing
 from members.models import FamilyMembership, Member
 from points import redeeming, restoring, stating
 from points.expiring import describe as describe_expiry
 from points.ledger import NEVER
 from points.models import Allocation, Entry, Kind, Lot, PointCurrency
-from portal import history, purses, telling
+from portal import first_steps, history, projecting, purses, telling
+from portal.projecting import SpendForm
 from portal.statements import FORMS, MadeOut
 from tiers import describing, explaining, standings
 from tiers.models import Condition, Decision
@@ -41,17 +44,31 @@ def member_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 
 def member_form(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Do as `member_page` for a view that a form is sent to."""
+    """Do as `member_page` for a view that a form is sent to.
 
+    A member who has yet to agree to what his membership rests on is asked that first, wherever he goes.
+    """
+    return _of_member(view, asks_first=True)
+
+
+def unasked(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Do as `member_form` for a view that a member reaches before he has agreed to anything."""
+    return _of_member(view, asks_first=False)
+
+
+def _of_member(view: Callable[..., HttpResponse], *, asks_first: bool) -> Callable[..., HttpResponse]:
     @never_cache
     @login_required
     @functools.wraps(view)
     def page(request: HttpRequest, **arguments: Any) -> HttpResponse:
         members = Member.objects.select_related("branch", "person").filter(user=request.user)
         # Every page asks for these; so they come with the member, in one query.
-        member = members.annotate(asked_at=clock.reading(), last_closed=LAST_CLOSED, money=MONEY).first()
+        asked_with_him = {"asked_at": clock.reading(), "last_closed": LAST_CLOSED, "money": MONEY}
+        member = members.annotate(**asked_with_him, is_wanting=consents.is_wanting()).first()
         if member:
             request.user.acts_at = member.asked_at
+            if asks_first and member.is_wanting:
+                return redirect(f"{reverse('portal:agree')}?{urlencode({'next': request.get_full_path()})}")
             return view(request, member=member, **arguments)
         if request.user.is_staff:
             return redirect("admin:index")
@@ -74,6 +91,7 @@ def home(request: HttpRequest, *, member: Member) -> HttpResponse:
     telling.tell(entries, today=today, has_pending=purse.balance.pending > 0, tiers=tiers, money=member.money)
     main, *others = stood or [None]
     shown = {
+        "steps": None if entries else first_steps.of(member, today=today),
         "door": "home",
         "member": member,
         "person": _person(member),
@@ -141,7 +159,8 @@ def entry(request: HttpRequest, *, member: Member, code: str, number: int) -> Ht
         "may_give_back": found.kind == Kind.REDEEM
         and found.told.redemption
         and restoring.is_open(found.told.redemption, at=moment_of(request.user))
-        and found.told.redemption.caller == redeeming.MEMBER,
+        and found.told.redemption.caller == redeeming.MEMBER
+        and found.told.redemption.for_member_id is None,
     }
     return render(request, "portal/entry.html", shown)
 
@@ -175,21 +194,35 @@ def statement(
 
 @member_page
 def tier(request: HttpRequest, *, member: Member) -> HttpResponse:
-    """Show, for each programme, what holds the tier, what the next one asks, what counts, and how it came about."""
+    """Show, for each programme, what holds the tier, what comes when, what the next one asks, what counts, how it came about; and on
+    asking (`?spend=` units of money a month) which tier that would give."""
     as_of = member.last_closed or day_of(request.user)
     words = describing.Words(member.money)
     decisions = Decision.objects.filter(member=member, as_of__lte=as_of).order_by("-as_of")
     decisions = list(decisions.select_related("from_tier", "to_tier")[:DECISIONS])
+    protections = explaining.protections_of(member, as_of=as_of)
+    form = SpendForm(request.GET if "spend" in request.GET else None)
+    spend_minor = form.cleaned_data["spend"] * 100 if form.is_bound and form.is_valid() else None
     programmes = []
     for stood in standings.at(member_id=member.pk, day=as_of):
         past = [decision for decision in decisions if decision.programme_id == stood.programme.pk]
-        explained = explaining.explain(
-            member=member, programme=stood.programme, as_of=as_of, stood=stood, words=words, history=past
+        told = explaining.explain(
+            member=member,
+            programme=stood.programme,
+            as_of=as_of,
+            stood=stood,
+            words=words,
+            history=past,
+            protections=protections,
         )
-        if explained:
-            story = list(zip(past, explained.history, strict=True))
-            programmes.append((explained, describing.describe(explained.rule_book), story))
-    return render(request, "portal/tier.html", {"door": "tier", "as_of": as_of, "programmes": programmes})
+        if told:
+            story = list(zip(past, told.history, strict=True))
+            projected = []
+            if spend_minor:
+                projected = projecting.project(member=member, told=told, amount_minor=spend_minor, words=words)
+            programmes.append((told, describing.described(told.ladder), story, projected))
+    shown = {"door": "tier", "as_of": as_of, "programmes": programmes, "form": form}
+    return render(request, "portal/tier.html", shown | {"spend_minor": spend_minor, "money": member.money})
 
 
 @member_page

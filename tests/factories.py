@@ -9,7 +9,7 @@ from activity.models import Activity, Source
 from campaigns.models import EarningRule, EarningRuleVersion
 from foundation.access.models import Branch, Role, StaffPosting, User
 from foundation.jobs.models import Bank, BusinessDate
-from members.models import Account, Member
+from members.models import Account, ConsentText, Member
 from points.models import PointCurrency
 from tiers.models import Condition, Decision, Programme, RuleBook, Series, Tier, TierTerms
 
@@ -97,6 +97,23 @@ class MemberFactory(DjangoModelFactory):
     number = factory.Sequence(lambda n: f"M{n:08}")
     branch = factory.SubFactory(BranchFactory)
     joined_on = datetime.date(2024, 1, 15)
+    accepted_at = datetime.datetime(2024, 1, 15, 4, tzinfo=datetime.UTC)
+
+    class Params:
+        invited = factory.Trait(accepted_at=None)
+
+
+class ConsentTextFactory(DjangoModelFactory):
+    """Version 1 of the membership terms, in force since 2020."""
+
+    class Meta:
+        model = ConsentText
+
+    purpose = "terms"
+    version = 1
+    titles = factory.LazyAttribute(lambda text: names(f"{text.purpose} {text.version}"))
+    texts = factory.LazyAttribute(lambda text: names(f"What {text.purpose} {text.version} says."))
+    in_force_from = datetime.date(2020, 1, 1)
 
 
 class AccountFactory(DjangoModelFactory):

@@ -1,9 +1,11 @@
-"""Programmes, their tiers and their rule books, to read; the drafts of new ones, in their editor."""
+"""Programmes, their tiers and their rule books, and whose tier is protected, to read; the drafts of new rules, in their editor."""
 
+import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -12,9 +14,12 @@ from django.utils.translation import gettext_lazy as _
 from foundation.access.signing_in import day_of
 from foundation.jobs.admin import shown_at
 from foundation.web import browsing
-from foundation.web.browsing import BrowseAdmin, Section, choose, tier_pills
+from foundation.web.browsing import BrowseAdmin, Choice, Section, choose, tier_pills
 from tiers import describing, editing, enacting, proposing, rehearsal_admin  # noqa: F401  (registers the rehearsals' pages)
-from tiers.models import Draft, Programme, RuleBook
+from tiers.models import Draft, Programme, Protection, RuleBook
+from tiers.protections import ENDS_ON
+
+SOON = datetime.timedelta(days=30)
 
 
 @admin.register(Programme)
@@ -140,6 +145,62 @@ class RuleBookAdmin(BrowseAdmin):
             Section(title=_("Tiers"), sentences=words.lasting, headers=headers, numbers=frozenset({3}), rows=rows),
             Section(title=_("What counts"), sentences=words.counting, empty=_("Nothing is measured.")),
         ]
+
+
+class State(Choice):
+    """Protections by when they end."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request, model_admin):
+        return [("running", _("running")), ("soon", _("ending within 30 days")), ("over", _("over"))]
+
+    def queryset(self, request, queryset):
+        today = day_of(request.user)
+        match self.value():
+            case "running":
+                return queryset.ending_after(today)
+            case "soon":
+                return queryset.ending_after(today).filter(last_day__lte=today + SOON)
+            case "over":
+                return queryset.filter(last_day__lte=today)
+        return queryset
+
+
+@admin.register(Protection)
+class ProtectionAdmin(BrowseAdmin):
+    keyset = ("is_over", "last_day", "id")
+    list_display = ("member_link", "programme", "kind_shown", "tier_pill", "starts_on", "ends", "reason")
+    list_display_links = None
+    list_filter = (State, choose("kind"))
+    list_select_related = ("member", "programme", "tier")
+    intro = _("Invitations, freezes and overrides; those that end soonest stand first. A member's page has the forms.")
+    empty = _("No tier is protected here.")
+
+    def get_queryset(self, request: HttpRequest):
+        today = day_of(request.user)
+        is_over = ExpressionWrapper(Q(last_day__lte=today), output_field=BooleanField())
+        visible = Protection.objects.visible_to(request.user, on=today)
+        return visible.annotate(last_day=ENDS_ON).annotate(is_over=is_over)
+
+    @admin.display(description=_("member"))
+    def member_link(self, protection: Protection) -> str:
+        address = reverse("admin:members_member_change", args=[protection.member_id])
+        tab = f"{address}?tab=tier&programme={protection.programme.code}"
+        return format_html('<a href="{}">{}</a>', tab, protection.member.number)
+
+    @admin.display(description=_("kind"))
+    def kind_shown(self, protection: Protection) -> str:
+        return protection.get_kind_display()
+
+    @admin.display(description=_("tier"))
+    def tier_pill(self, protection: Protection) -> str:
+        return tier_pills([protection.tier])
+
+    @admin.display(description=_("until"))
+    def ends(self, protection: Protection) -> datetime.date:
+        return protection.ends_on
 
 
 @admin.register(Draft)

@@ -1,4 +1,4 @@
-"""The tiers' app: it tells the ledger below how a member's tier is found."""
+"""The tiers' app: it tells the ledger below how a member's tier is found, and the approvals what can be asked for."""
 
 from django.apps import AppConfig
 
@@ -9,8 +9,10 @@ class Tiers(AppConfig):
     def ready(self) -> None:
         from foundation.approvals import kinds
         from points import expiring
-        from tiers import proposing, standings
+        from tiers import proposing, protection_requests, standings
 
+        for kind in protection_requests.KINDS:
+            kinds.register(kind)
         expiring.register(tier_on=standings.main_tier_code, tier_names=standings.main_tier_names)
         for kind in proposing.KINDS:
             kinds.register(kind)

@@ -14,46 +14,50 @@ from typing import Any, Self
 from django.db import connection
 
 from foundation.periods import add_months
-from tiers.models import Condition, Metric, RuleBook, Series, Tier, TierTerms
+from tiers.models import GRADES, SELECTING, WINDOWED, Condition, Metric, RuleBook, Series, Tier, TierTerms
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measure:
-    """What a condition measures, whatever its minima; `key` names it in a decision's figures. What it lacks is "" or 0."""
+    """What a condition measures, whatever its minima; `key` names it in a decision's figures. What it lacks is "", 0 or empty."""
 
     metric: Metric
     series_id: int
     quantity: str
     window: str
     window_length: int
+    selection: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, condition: Condition) -> Self:
-        """Return what `condition` measures; products are held on a day and tenure runs since joining, so they have no window."""
+        """Return what `condition` measures; products are held on a day, tenure runs since joining, so they have no window."""
         metric, series = Metric(condition.metric), condition.series
-        windowed = metric not in (Metric.PRODUCTS_HELD, Metric.TENURE)
+        windowed = metric in WINDOWED
         return cls(
             metric=metric,
             series_id=condition.series_id or 0,
             quantity=_quantity(series) if series else "",
             window=condition.window if windowed else "",
             window_length=(condition.window_length or 0) if windowed else 0,
+            selection=tuple(series.selection) if series and metric in SELECTING else (),
         )
 
     @property
     def key(self) -> str:
-        """Return a name such as growth_points:growth/12m, average_assets:*/90d, products_held:* or tenure."""
+        """Return a name such as growth_points:growth/12m, average_assets:*/90d, transaction_count:*/year, products_held:* or tenure."""
         quantity = f":{self.quantity}" if self.quantity else ""
-        window = f"/{self.window_length}{self.window[0]}" if self.window else ""
-        return f"{self.metric}{quantity}{window}"
+        window = f"/{self.window_length}{self.window[0]}" if self.window_length else f"/{self.window}"
+        return f"{self.metric}{quantity}{window if self.window else ''}"
 
     def starts_after(self, as_of: datetime.date) -> datetime.date | None:
-        """Return the day before the window's first, None for a measure of all time."""
+        """Return the day before the window's first; None where that is not the same for all members, or there is no window."""
         match self.window:
             case Condition.Window.MONTHS:
                 return add_months(as_of, -self.window_length)
             case Condition.Window.DAYS:
                 return as_of - datetime.timedelta(days=self.window_length)
+            case Condition.Window.YEAR:
+                return datetime.date(as_of.year - 1, 12, 31)
         return None
 
 
@@ -63,32 +67,43 @@ def _quantity(series: Series) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Value:
-    """A measured figure, exactly: a count, or for average assets the sum of day balances in minor units over `days`."""
+    """A measured figure, exactly: a count, or for average assets the sum of day balances in minor units over `days`.
 
-    total: int
+    A grade that was never reported has no `total`, and reaches nothing.
+    """
+
+    total: int | None
     days: int = 1
 
     @classmethod
-    def stored(cls, figure: int | dict[str, int]) -> Self:
+    def stored(cls, figure: int | dict[str, int] | None) -> Self:
         """Return the value of a decision's figure."""
         return cls(**figure) if isinstance(figure, dict) else cls(total=figure)
 
     @property
     def exact(self) -> Fraction:
-        return Fraction(self.total, self.days)
+        return Fraction(self.total or 0, self.days)
 
     @property
-    def rounded(self) -> int:
+    def rounded(self) -> int | None:
         """Return the figure as shown: whole, half away from zero (for money that is to 0.01)."""
+        if self.total is None:
+            return None
         rounded = (abs(self.total) * 2 + self.days) // (self.days * 2)
         return rounded if self.total >= 0 else -rounded
 
     def reaches(self, minimum: int) -> bool:
-        return self.total >= minimum * self.days
+        return self.total is not None and self.total >= minimum * self.days
 
     def missing_to(self, minimum: int) -> int:
         """Return the least whole number that added to the figure reaches `minimum`; 0 if it does."""
+        if self.total is None:
+            return max(1, minimum)
         return max(0, -((self.total - minimum * self.days) // self.days))
+
+    def meets(self, condition: Condition, minimum: int) -> bool:
+        """Return whether the figure is what the condition asks at `minimum`: reaches it or, of one that excludes, does not."""
+        return self.reaches(minimum) is not condition.excludes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,8 +139,18 @@ class Ladder:
 
     def groups_of(self, tier: Tier) -> list[list[Condition]]:
         """Return the groups of conditions any of which satisfies `tier`, in order of their numbers."""
-        asked = [condition for condition in self.conditions if condition.tier_id == tier.pk]
+        asked = [one for one in self.conditions if one.tier_id == tier.pk and not one.excludes]
         return [list(group) for _number, group in itertools.groupby(asked, key=lambda condition: condition.group)]
+
+    def exclusions_of(self, tier: Tier) -> list[Condition]:
+        """Return the conditions that rule `tier` out, its own and those of lower tiers: of each measure the strictest."""
+        strictest: dict[Measure, Condition] = {}
+        for one in self.conditions:
+            if one.excludes and one.tier.rank <= tier.rank:
+                known = strictest.setdefault(Measure.of(one), one)
+                if one.enter_minimum < known.enter_minimum:
+                    strictest[Measure.of(one)] = one
+        return list(strictest.values())
 
 
 def ladders_in_force(*, as_of: datetime.date) -> list[Ladder]:
@@ -183,36 +208,51 @@ class Statement:
     def measured(self, measures: Iterable[Measure], *, where: str) -> str:
         """Return a query: member_id, joined_on and for the n-th measure value_n and, of an average, days_n.
 
-        A running total is probed once for each series and day that a window begins after or ends on; index: its primary key.
+        A running total is probed once for each series and day that a window begins after or ends on, a grade once for each scale;
+        indexes: their primary keys. A grade that was never reported is NULL.
         """
         self.measures = list(dict.fromkeys(measures))
-        probes: dict[tuple[int, datetime.date], str] = {}
-        columns = ["member.id AS member_id", "member.joined_on"]
+        probes: dict[tuple[int, str], str] = {}
+        columns, joins = ["member.id AS member_id", "member.joined_on"], []
         for number, measure in enumerate(self.measures):
             if measure.metric == Metric.TENURE:
                 columns.append(f"{TENURE} AS value_{number}")
                 continue
-            end = probes.setdefault((measure.series_id, self.as_of), f"probe_{len(probes)}")
+            if measure.metric in GRADES:
+                joins.append(
+                    GRADE.format(name=f"grade_{number}", scale=self.add(measure.metric.removesuffix("_grade")))
+                )
+                columns.append(f"grade_{number}.grade AS value_{number}")
+                continue
+            end = probes.setdefault((measure.series_id, "%(as_of)s"), f"probe_{len(probes)}")
             value = self._through(measure, end)
             days = f"%(as_of)s - {self._first_day(measure, end)} + 1"
-            if before := measure.starts_after(self.as_of):
+            if before := self._day_before(measure):
                 begin = probes.setdefault((measure.series_id, before), f"probe_{len(probes)}")
                 value += f" - {self._through(measure, begin)}"
-                days = f"least({self.add((self.as_of - before).days)}, {days})"
+                days = f"least(%(as_of)s - {before}, {days})"
             columns.append(f"{value} AS value_{number}")
             if measure.metric == Metric.AVERAGE_ASSETS:
                 columns.append(f"coalesce({days}, 1) AS days_{number}")
-        joins = [
+        joins += [
             PROBE.format(
                 name=name,
                 series=self.add(series_id),
-                day=self.add(day),
+                day=day,
                 table="rehearsed_total" if series_id in self.apart else "tiers_runningtotal",
             )
             for (series_id, day), name in probes.items()
         ]
         joins += self._late(probes)
         return f"SELECT {', '.join(columns)}\nFROM members_member AS member\n{chr(10).join(joins)}\nWHERE {where}"
+
+    def _day_before(self, measure: Measure) -> str | None:
+        """Return the day before the window's first as a parameter or, where it is each member's own, an expression."""
+        if before := measure.starts_after(self.as_of):
+            return self.add(before)
+        if measure.window == Condition.Window.MEMBERSHIP_YEAR:
+            return f"({ANNIVERSARY} - 1)"
+        return "(member.joined_on - 1)" if measure.metric == Metric.CUMULATIVE_CONTRIBUTION else None
 
     def _corrects(self, series_id: int) -> bool:
         return self.booked_by is not None and series_id not in self.apart
@@ -228,14 +268,14 @@ class Statement:
         first_day = f"coalesce(late.first_of_{probe}, {probe}.first_day)"
         return f"CASE WHEN {first_day} <= %(as_of)s THEN {first_day} END"
 
-    def _late(self, probes: dict[tuple[int, datetime.date], str]) -> list[str]:
+    def _late(self, probes: dict[tuple[int, str], str]) -> list[str]:
         """Return the join that gives, by probe, what facts booked later added to it; none where it isn't asked for."""
         by_level = {one.series_id for one in self.measures if one.metric == Metric.AVERAGE_ASSETS}
         columns = []
-        for (series_id, day), name in probes.items():
+        for (series_id, through), name in probes.items():
             if not self._corrects(series_id):
                 continue
-            series, through = self.add(series_id), self.add(day)
+            series = self.add(series_id)
             change = f"change * ({through} - day + 1)" if series_id in by_level else "change"
             columns.append(
                 f"(sum({change}) FILTER (WHERE series_id = {series} AND day <= {through}))::bigint AS {name}"
@@ -248,7 +288,9 @@ class Statement:
             return []
         booked_by, selected = self.add(self.booked_by), ", ".join(columns)
         return [
-            f"LEFT JOIN (SELECT member_id, {selected} FROM tiers_latejump\n"  # noqa: S608 (our own words)
+            # A window may begin on a day of the member's own.
+            f"LEFT JOIN (SELECT member_id, {selected}\n"  # noqa: S608 (our own words)
+            "  FROM tiers_latejump JOIN members_member AS member ON member.id = member_id\n"
             f"  WHERE member_id BETWEEN %(first_member)s AND %(last_member)s AND booked_on > {booked_by} AND day <= %(as_of)s\n"
             "  GROUP BY member_id) AS late ON late.member_id = member.id"
         ]
@@ -259,7 +301,8 @@ class Statement:
         for place, tier in reversed(list(enumerate(ladder.tiers[1:], start=2))):
             groups = [" AND ".join(self._met(one, place) for one in group) for group in ladder.groups_of(tier)]
             if groups:
-                cases.append(f"WHEN ({') OR ('.join(groups)}) THEN {place}")
+                ways = [f"({') OR ('.join(groups)})", *map(self._ruled_in, ladder.exclusions_of(tier))]
+                cases.append(f"WHEN ({') AND ('.join(ways)}) THEN {place}")
         return f"CASE {' '.join(cases)} ELSE 1 END" if cases else "1"
 
     def figures(self, ladder: Ladder) -> str:
@@ -279,6 +322,10 @@ class Statement:
         days = f" * days_{number}" if measure.metric == Metric.AVERAGE_ASSETS else ""
         return f"value_{number} >= ({minimum})::bigint{days}"
 
+    def _ruled_in(self, condition: Condition) -> str:
+        number = self.measures.index(Measure.of(condition))
+        return f"value_{number} IS NULL OR value_{number} < {self.add(condition.enter_minimum)}"
+
     def _stored(self, number: int) -> str:
         if self.measures[number].metric == Metric.AVERAGE_ASSETS:
             return f"jsonb_build_object('total', value_{number}, 'days', days_{number})"
@@ -293,12 +340,23 @@ MONTHS_BETWEEN = (
 )
 TENURE = f"({MONTHS_BETWEEN} - (member.joined_on + make_interval(months => {MONTHS_BETWEEN}) > %(as_of)s)::int)"
 
+# The last anniversary of joining up to as_of, clipped to its month; before the first one it is the day of joining.
+ANNIVERSARY = f"(member.joined_on + make_interval(years => floor({TENURE} / 12.0)::int))::date"
+
 # A series' total through the end of a day, by the last row up to it.
 PROBE = """LEFT JOIN LATERAL (
   SELECT running.total + running.level * ({day} - running.day + 1) AS through, running.first_day
   FROM {table} AS running
   WHERE running.member_id = member.id AND running.series_id = {series} AND running.day <= {day}
   ORDER BY running.day DESC LIMIT 1
+) AS {name} ON true"""
+
+# The last grade reported for a day up to as_of, in its last revision, of what was booked by then.
+GRADE = """LEFT JOIN LATERAL (
+  SELECT report.grade::bigint AS grade
+  FROM activity_gradereport AS report
+  WHERE report.member_id = member.id AND report.scale = {scale} AND report.day <= %(as_of)s AND report.booked_on <= %(as_of)s
+  ORDER BY report.day DESC, report.revision DESC LIMIT 1
 ) AS {name} ON true"""
 
 
@@ -320,6 +378,6 @@ def evaluate(*, ladder: Ladder, member_id: int, as_of: datetime.date, present: T
     return values_of(json.loads(stored)), ladder.tiers[reached - 1]
 
 
-def values_of(figures: dict[str, int | dict[str, int]]) -> dict[str, Value]:
+def values_of(figures: dict[str, int | dict[str, int] | None]) -> dict[str, Value]:
     """Return a decision's figures as values by measure key."""
     return {key: Value.stored(figure) for key, figure in figures.items()}

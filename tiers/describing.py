@@ -12,7 +12,7 @@ from foundation.money import money, number
 from foundation.naming import worded_each
 from tiers.compiling import Ladder, Measure, Value, load
 from tiers.lasting import lasting
-from tiers.models import Condition, Metric, RuleBook, Tier
+from tiers.models import GRADES, IN_MONEY, Condition, Metric, RuleBook, Tier
 
 USUAL_CLASSES = ("deposit", "wealth", "insurance")
 
@@ -55,8 +55,13 @@ def described(ladder: Ladder) -> Description:
 
 def _described(ladder: Ladder, tier: Tier, multiplier: Decimal, words: "Words") -> Described:
     groups = ladder.groups_of(tier)
-    entering = either(both(words.asked(one, one.enter_minimum) for one in group) for group in groups)
-    keeping = either(both(words.asked(one, one.keep_minimum) for one in group) for group in groups)
+    ruled_out = ladder.exclusions_of(tier)
+    entering = words.without(
+        ruled_out, either(both(words.asked(one, one.enter_minimum) for one in group) for group in groups)
+    )
+    keeping = words.without(
+        ruled_out, either(both(words.asked(one, one.keep_minimum) for one in group) for group in groups)
+    )
     standard = _("everybody else") if tier is ladder.tiers[0] else ""
     return Described(
         tier=tier, entering=entering or standard, keeping="" if keeping == entering else keeping, multiplier=multiplier
@@ -79,15 +84,35 @@ def counting(ladder: Ladder) -> list[str]:
                     "Average daily assets are the mean of the end-of-day balances of %(classes)s accounts; other accounts don't count."
                 )
             case Metric.TRANSACTION_COUNT if selection:
-                sentence = _("Of the transactions only these count: %(kinds)s.")
+                sentence = _("Of the transactions only these count, unless they were taken back whole: %(kinds)s.")
             case Metric.TRANSACTION_COUNT:
-                sentence = _("Every transaction counts, on the day it happened.")
+                sentence = _("Every transaction counts, on the day it happened, unless it was taken back whole.")
+            case Metric.TRANSACTION_AMOUNT if selection:
+                sentence = _(
+                    "To the transaction amount only these add: %(kinds)s; a refund takes back what it gave back."
+                )
+            case Metric.TRANSACTION_AMOUNT:
+                sentence = _(
+                    "Every transaction adds its amount on the day it happened; a refund takes back what it gave back."
+                )
             case Metric.PRODUCTS_HELD if selection:
                 sentence = _("Of the products held only these count: %(kinds)s.")
             case Metric.PRODUCTS_HELD:
                 sentence = _("A product counts from the day it is opened until the day it is closed.")
             case Metric.TENURE:
                 sentence = _("Membership counts in full months since joining.")
+            case Metric.CREDIT_GRADE:
+                sentence = _(
+                    "The credit grade is the last one reported; higher is better, and without one the rule is not met."
+                )
+            case Metric.RISK_GRADE:
+                sentence = _(
+                    "The risk grade is the last one reported; higher is riskier, and without one nothing is ruled out."
+                )
+            case Metric.CUMULATIVE_CONTRIBUTION:
+                sentence = _(
+                    "The contribution is every growth point since joining, until a refund takes it back. It has no end."
+                )
         classes = both(worded_each(selection or USUAL_CLASSES))
         sentences.append(sentence % {"classes": classes, "kinds": ", ".join(worded_each(selection))})
     return list(dict.fromkeys(sentences))
@@ -118,17 +143,32 @@ class Words:
     def __init__(self, currency: str = "") -> None:
         self.currency = currency or Bank.objects.get().currency
 
-    def shown(self, measure: Measure, figure: int) -> str:
-        """Return a whole figure as people read it; of assets it is in minor units."""
-        return money(figure, currency=self.currency) if measure.metric == Metric.AVERAGE_ASSETS else number(figure)
+    def shown(self, measure: Measure, figure: int | None) -> str:
+        """Return a whole figure as people read it; of money it is in minor units, of a grade never reported None."""
+        if figure is None:
+            return _("none")
+        return money(figure, currency=self.currency) if measure.metric in IN_MONEY else number(figure)
+
+    def limit(self, condition: Condition, minimum: int) -> str:
+        """Return a minimum as it stands beside a figure: “500” or, of a condition that excludes, “under 4”."""
+        shown = self.shown(Measure.of(condition), minimum)
+        return _("under %(minimum)s") % {"minimum": shown} if condition.excludes else shown
 
     def label(self, measure: Measure) -> str:
         """Return what is measured, such as “average daily assets in the last 90 days”."""
-        return _filled(_("%(measure)s %(window)s"), measure=str(measure.metric.label), window=_window(measure))
+        return label(measure)
+
+    def without(self, ruled_out: Sequence[Condition], rule: str) -> str:
+        """Return a tier's rule followed by what rules the tier out, such as “…; never with a risk grade of 4 or more”."""
+        for one in ruled_out:
+            grade = self.shown(Measure.of(one), one.enter_minimum)
+            rule = _("%(rule)s; never with a risk grade of %(grade)s or more") % {"rule": rule, "grade": grade}
+        return rule
 
     def asked(self, condition: Condition, minimum: int) -> str:
         """Return a minimum, such as “at least 500 growth points in the last 12 months”."""
         measure = Measure.of(condition)
+        shown = self.shown(measure, minimum)
         patterns = {
             Metric.GROWTH_POINTS: ngettext(
                 "at least %(minimum)s growth point %(window)s", "at least %(minimum)s growth points %(window)s", minimum
@@ -137,17 +177,27 @@ class Words:
             Metric.TRANSACTION_COUNT: ngettext(
                 "at least %(minimum)s transaction %(window)s", "at least %(minimum)s transactions %(window)s", minimum
             ),
+            Metric.TRANSACTION_AMOUNT: _("transactions that add up to at least %(minimum)s %(window)s"),
             Metric.PRODUCTS_HELD: ngettext(
                 "at least %(minimum)s product held", "at least %(minimum)s products held", minimum
             ),
             Metric.TENURE: ngettext(
                 "at least %(minimum)s month of membership", "at least %(minimum)s months of membership", minimum
             ),
+            Metric.CREDIT_GRADE: _("a credit grade of at least %(minimum)s"),
+            Metric.RISK_GRADE: _("a risk grade under %(minimum)s"),
+            Metric.CUMULATIVE_CONTRIBUTION: ngettext(
+                "at least %(minimum)s growth point since joining",
+                "at least %(minimum)s growth points since joining",
+                minimum,
+            ),
         }
-        return _filled(patterns[measure.metric], minimum=self.shown(measure, minimum), window=_window(measure))
+        return _narrowed(measure, _filled(patterns[measure.metric], minimum=shown, window=_window(measure)))
 
     def figure(self, measure: Measure, value: Value) -> str:
         """Return a figure as a phrase, such as “1,200 growth points in the last 12 months”."""
+        if value.rounded is None:
+            return _("no credit grade") if measure.metric == Metric.CREDIT_GRADE else _("no risk grade")
         whole = value.rounded
         patterns = {
             Metric.GROWTH_POINTS: ngettext(
@@ -157,35 +207,77 @@ class Words:
             Metric.TRANSACTION_COUNT: ngettext(
                 "%(value)s transaction %(window)s", "%(value)s transactions %(window)s", whole
             ),
+            Metric.TRANSACTION_AMOUNT: _("transactions of %(value)s in all %(window)s"),
             Metric.PRODUCTS_HELD: ngettext("%(value)s product held", "%(value)s products held", whole),
             Metric.TENURE: ngettext("%(value)s month of membership", "%(value)s months of membership", whole),
+            Metric.CREDIT_GRADE: _("a credit grade of %(value)s"),
+            Metric.RISK_GRADE: _("a risk grade of %(value)s"),
+            Metric.CUMULATIVE_CONTRIBUTION: ngettext(
+                "%(value)s growth point since joining", "%(value)s growth points since joining", whole
+            ),
         }
         return _filled(patterns[measure.metric], value=self.shown(measure, whole), window=_window(measure))
 
     def held_against(self, condition: Condition, value: Value, minimum: int) -> str:
         """Return a figure beside its minimum, such as “3 products held (2 or more are asked)”, with “only” where it is below."""
         measure = Measure.of(condition)
-        pattern = (
-            _("%(figure)s (%(minimum)s or more are asked)")
-            if value.reaches(minimum)
-            else _("only %(figure)s (%(minimum)s or more are asked)")
-        )
-        return pattern % {"figure": self.figure(measure, value), "minimum": self.shown(measure, minimum)}
+        if measure.metric == Metric.RISK_GRADE:
+            pattern = _("%(figure)s (under %(minimum)s is asked)")
+        elif measure.metric == Metric.CREDIT_GRADE:
+            pattern = _("%(figure)s (%(minimum)s or better is asked)")
+        elif measure.selection and value.reaches(minimum):
+            pattern = _("%(figure)s (only %(selection)s; %(minimum)s or more are asked)")
+        elif measure.selection:
+            pattern = _("only %(figure)s (only %(selection)s; %(minimum)s or more are asked)")
+        elif value.reaches(minimum):
+            pattern = _("%(figure)s (%(minimum)s or more are asked)")
+        else:
+            pattern = _("only %(figure)s (%(minimum)s or more are asked)")
+        return pattern % {
+            "figure": self.figure(measure, value),
+            "minimum": self.shown(measure, minimum),
+            "selection": _selection(measure),
+        }
 
-    def missing(self, condition: Condition, gap: int) -> str:
-        """Return what is missing, such as “¥72,000.00 more in average daily assets”."""
+    def missing(self, condition: Condition, gap: int, *, minimum: int | None = None) -> str:
+        """Return what is missing, such as “¥72,000.00 more in average daily assets”; of a grade the `minimum`, to enter if not told."""
         measure = Measure.of(condition)
+        if condition.metric in GRADES:
+            return self.asked(condition, condition.enter_minimum if minimum is None else minimum)
         patterns = {
             Metric.GROWTH_POINTS: ngettext("%(gap)s more growth point", "%(gap)s more growth points", gap),
             Metric.AVERAGE_ASSETS: _("%(gap)s more in average daily assets"),
             Metric.TRANSACTION_COUNT: ngettext("%(gap)s more transaction", "%(gap)s more transactions", gap),
+            Metric.TRANSACTION_AMOUNT: _("%(gap)s more in transactions"),
             Metric.PRODUCTS_HELD: ngettext("%(gap)s more product", "%(gap)s more products", gap),
             Metric.TENURE: ngettext("%(gap)s more month of membership", "%(gap)s more months of membership", gap),
         }
-        return _filled(patterns[measure.metric], gap=self.shown(measure, gap))
+        patterns[Metric.CUMULATIVE_CONTRIBUTION] = patterns[Metric.GROWTH_POINTS]
+        return _narrowed(measure, _filled(patterns[measure.metric], gap=self.shown(measure, gap)))
+
+
+def label(measure: Measure) -> str:
+    """Return what is measured, such as “average daily assets in the last 90 days (only wealth)”."""
+    name = _filled(_("%(measure)s %(window)s"), measure=str(measure.metric.label), window=_window(measure))
+    return _narrowed(measure, name)
+
+
+def _narrowed(measure: Measure, phrase: str) -> str:
+    """Add what the measure is narrowed to, where it is."""
+    if not measure.selection:
+        return phrase
+    return _("%(phrase)s (only %(selection)s)") % {"phrase": phrase, "selection": _selection(measure)}
+
+
+def _selection(measure: Measure) -> str:
+    return both(worded_each(measure.selection)) if measure.selection else ""
 
 
 def _window(measure: Measure) -> str:
+    if measure.window == Condition.Window.YEAR:
+        return _("since 1 January")
+    if measure.window == Condition.Window.MEMBERSHIP_YEAR:
+        return _("since the last anniversary of joining")
     if not measure.window_length:
         return ""
     if measure.window == Condition.Window.MONTHS:

@@ -5,21 +5,20 @@ import datetime
 from collections.abc import Sequence
 from fractions import Fraction
 
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
-
 from members.models import Member
-from tiers import standings
-from tiers.compiling import Ladder, Measure, Value, evaluate, load, values_of
+from tiers import standings, wording
+from tiers.compiling import Ladder, Measure, Value, evaluate, load
 from tiers.describing import Words, both, counting
-from tiers.models import Condition, Decision, Programme, RuleBook, Tier
+from tiers.foreseeing import Dates, Foreseen, dates_of, foresee
+from tiers.models import Condition, Decision, Programme, Protection, RuleBook, Tier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measured:
     """A member's figure beside a minimum; `gap` is what is missing, 0 where it is met. `shown` texts are for people.
 
-    `value` is exact, `minimum` and `gap` are in the measure's unit (points, minor units, transactions, products, months).
+    `value` is exact, `minimum` and `gap` are in the measure's unit (points, minor units, transactions, products, months, grades). Of a
+    condition that `excludes` the figure must lie under the minimum, and the gap is by how much it lies too high.
     """
 
     measure: Measure
@@ -27,6 +26,7 @@ class Measured:
     minimum: int
     met: bool
     gap: int
+    excludes: bool
     label: str
     value_shown: str
     minimum_shown: str
@@ -37,6 +37,8 @@ class Measured:
         """Return how much of the minimum is reached, 0 to 100, 100 only where it is met."""
         if self.met:
             return 100
+        if self.excludes:
+            return 0
         return max(0, min(99, int(self.value.exact * 100 / self.minimum))) if self.minimum > 0 else 0
 
 
@@ -64,26 +66,38 @@ class Group:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """Why a member has his tier in a programme as of a date, and what is missing for the next.
+    """Why a member has his tier in a programme as of a date, what comes next and when, and what is missing for the next tier.
 
-    `satisfied` is the tier that the figures of the date satisfy; a review would give it, at once or, of a tier still valid, at
-    its end. `keeping` holds the present tier's groups at their minima to keep, `rising` the next one's at theirs to enter.
+    `satisfied` is the tier that the figures of the date satisfy. `keeping` holds the present tier's groups at their minima to
+    keep, `rising` the next one's at theirs to enter, `higher` those of each tier above; `keeping_then` are `keeping` with what is
+    known today as the review that may lower the tier will count it. `foreseen` is the next decision, should nothing else happen.
     """
 
     programme: Programme
-    rule_book: RuleBook
+    ladder: Ladder
     as_of: datetime.date
+    is_closed: bool
     tier: Tier
     next_tier: Tier | None
     satisfied: Tier
     valid_until: datetime.date | None
+    grace_until: datetime.date | None
+    protection: Protection | None
     decision: Decision | None
+    dates: Dates
+    foreseen: Foreseen | None
+    new_rules_from: datetime.date | None
     keeping: list[Group]
+    keeping_then: list[Group]
     rising: list[Group]
+    higher: list[tuple[Tier, list[Group]]]
     reason: str
-    outlook: list[str]
     counting: list[str]
     history: list[str]
+
+    @property
+    def rule_book(self) -> RuleBook:
+        return self.ladder.rule_book
 
     @property
     def kept(self) -> bool:
@@ -91,9 +105,33 @@ class Explanation:
         return any(group.met for group in self.keeping) or not self.keeping
 
     @property
+    def is_kept_then(self) -> bool:
+        """Return whether what is known today keeps the tier at the review that may lower it."""
+        return any(group.met for group in self.keeping_then) or not self.keeping_then
+
+    @property
+    def rises_every_night(self) -> bool:
+        return self.rule_book.upgrades_nightly or self.rule_book.calendar == RuleBook.Calendar.NIGHTLY
+
+    @property
+    def secured(self) -> str:
+        """Return what secures the tier on the date, in a few words; "" where nothing does."""
+        running = self.protection and self.protection.starts_on <= self.as_of < self.protection.ends_on
+        return wording.protected(self.protection) if self.protection and running else ""
+
+    @property
     def nearest(self) -> Group | None:
         """Return the group that brings the next tier soonest; None at the top."""
         return min(self.rising, key=lambda group: group.distance, default=None)
+
+    def lacking(self, tier: Tier) -> str:
+        """Return what a higher tier asks that is missing, by its nearest way; "" where nothing is."""
+        return wording.nearest(dict(self.higher).get(tier, []))
+
+    @property
+    def outlook(self) -> list[str]:
+        """Return what comes, in sentences."""
+        return wording.outlook(self)
 
     @property
     def sentences(self) -> list[str]:
@@ -109,11 +147,13 @@ def explain(
     stood: standings.Stood | None = None,
     words: Words | None = None,
     history: Sequence[Decision] = (),
+    protections: Sequence[Protection] | None = None,
 ) -> Explanation | None:
     """Explain the member's tier in a programme as of a date in the reader's language; None where no rule book was in force.
 
     Figures are measured now, facts included that were booked later; the decision keeps those that it was made on. `history` are
-    decisions of the programme to be told too. Seven statements or fewer; three where `stood` and `words` are at hand already.
+    decisions of the programme to be told too, `protections` the member's, the last first. Nine statements or fewer; four where
+    `stood`, `words` and `protections` are at hand already.
     """
     books = load(
         programme.rule_books.standing().order_by("-in_force_from").select_related("programme"),
@@ -125,107 +165,82 @@ def explain(
     ladders = {one.rule_book.pk: one for one in books}
     stood = stood or next(one for one in standings.at(member_id=member.pk, day=as_of) if one.programme == programme)
     words = words or Words()
+    if protections is None:
+        protections = protections_of(member, as_of=as_of)
+    protection = next((one for one in protections if one.programme_id == programme.pk and one.until > as_of), None)
+    dates = dates_of(ladder=ladder, stood=stood, protection=protection, as_of=as_of, joined_on=member.joined_on)
     values, satisfied = evaluate(ladder=ladder, member_id=member.pk, as_of=as_of, present=stood.tier)
-    place = ladder.tiers.index(stood.tier)
-    next_tier = ladder.tiers[place + 1] if place + 1 < len(ladder.tiers) else None
-    keeping = [_group(group, values, words, keeps=True) for group in ladder.groups_of(stood.tier)]
-    rising = [_group(group, values, words, keeps=False) for group in ladder.groups_of(next_tier)] if next_tier else []
+    then, satisfied_then = values, satisfied
+    if dates.lowers_on:
+        then, satisfied_then = evaluate(ladder=ladder, member_id=member.pk, as_of=dates.lowers_on, present=stood.tier)
+    lasting = satisfied if satisfied.rank > stood.tier.rank else min(satisfied_then, stood.tier, key=_rank)
+    foreseen = foresee(ladder=ladder, stood=stood, protection=protection, dates=dates, satisfied=lasting, as_of=as_of)
+    higher = ladder.tiers[ladder.tiers.index(stood.tier) + 1 :]
+    rising = [(tier, groups(ladder, tier, values, words, keeps=False)) for tier in higher]
+    starts = [one.rule_book.in_force_from for one in books if one.rule_book.in_force_from > as_of]
     return Explanation(
         programme=programme,
-        rule_book=ladder.rule_book,
+        ladder=ladder,
         as_of=as_of,
+        is_closed=member.closed_on is not None and member.closed_on <= as_of,
         tier=stood.tier,
-        next_tier=next_tier,
+        next_tier=higher[0] if higher else None,
         satisfied=satisfied,
         valid_until=stood.valid_until,
+        grace_until=stood.grace_until,
+        protection=protection,
         decision=stood.decision,
-        keeping=keeping,
-        rising=rising,
-        reason=_told(stood.decision, ladders[stood.decision.rule_book_id], words)
+        dates=dates,
+        foreseen=foreseen,
+        new_rules_from=min(starts, default=None),
+        keeping=groups(ladder, stood.tier, values, words, keeps=True),
+        keeping_then=groups(ladder, stood.tier, then, words, keeps=True),
+        rising=rising[0][1] if rising else [],
+        higher=rising,
+        reason=wording.told(stood.decision, ladders[stood.decision.rule_book_id], words)
         if stood.decision
-        else _("%(tier)s, as everybody who satisfies no higher tier.") % {"tier": stood.tier},
-        outlook=_outlook(stood, next_tier, satisfied, keeping, rising),
+        else wording.everybodys(stood.tier),
         counting=counting(ladder),
-        history=[_told(decision, ladders[decision.rule_book_id], words) for decision in history],
+        history=[wording.told(decision, ladders[decision.rule_book_id], words) for decision in history],
     )
+
+
+def _rank(tier: Tier) -> int:
+    return tier.rank
+
+
+def protections_of(member: Member, *, as_of: datetime.date) -> list[Protection]:
+    """Return the member's protections whose time, as it was agreed, is not over, the last first; one may have been ended early."""
+    agreed = Protection.objects.filter(member=member, until__gt=as_of).select_related("tier")
+    return list(agreed.order_by("-starts_on", "-id"))
+
+
+def groups(ladder: Ladder, tier: Tier, values: dict[str, Value], words: Words, *, keeps: bool) -> list[Group]:
+    """Return what a tier asks, to keep it or to enter, beside a member's figures; what rules the tier out stands in each group."""
+    return [
+        _group([*group, *ladder.exclusions_of(tier)], values, words, keeps=keeps) for group in ladder.groups_of(tier)
+    ]
 
 
 def _group(group: list[Condition], values: dict[str, Value], words: Words, *, keeps: bool) -> Group:
     measured = [_measured(one, values, words, one.keep_minimum if keeps else one.enter_minimum) for one in group]
-    missing = [words.missing(condition, one.gap) for condition, one in zip(group, measured, strict=True) if one.gap]
-    return Group(measured=measured, missing=both(missing))
+    return Group(measured=measured, missing=both(one.gap_shown for one in measured if one.gap))
 
 
 def _measured(condition: Condition, values: dict[str, Value], words: Words, minimum: int) -> Measured:
     measure = Measure.of(condition)
     value = values[measure.key]
-    gap = value.missing_to(minimum)
+    met = value.meets(condition, minimum)
+    gap = 0 if met else (value.total or 0) - minimum + 1 if condition.excludes else value.missing_to(minimum)
     return Measured(
         measure=measure,
         value=value,
         minimum=minimum,
-        met=not gap,
+        met=met,
         gap=gap,
+        excludes=condition.excludes,
         label=words.label(measure),
         value_shown=words.shown(measure, value.rounded),
-        minimum_shown=words.shown(measure, minimum),
-        gap_shown=words.missing(condition, gap) if gap else "",
+        minimum_shown=words.limit(condition, minimum),
+        gap_shown=words.missing(condition, gap, minimum=minimum) if gap else "",
     )
-
-
-def _outlook(
-    stood: standings.Stood, next_tier: Tier | None, satisfied: Tier, keeping: list[Group], rising: list[Group]
-) -> list[str]:
-    """Return what comes: until when the tier is valid, what keeping it lacks, what the next one asks."""
-    sentences = []
-    if stood.valid_until:
-        sentences.append(_("Valid until %(date)s.") % {"date": date_format(stood.valid_until)})
-    if satisfied.rank < stood.tier.rank and keeping:
-        nearest = min(keeping, key=lambda group: group.distance)
-        sentences.append(_("Missing to keep %(tier)s: %(missing)s.") % {"tier": stood.tier, "missing": nearest.missing})
-    if next_tier is None:
-        sentences.append(_("There is no higher tier."))
-    elif satisfied.rank > stood.tier.rank:
-        sentences.append(_("All that %(tier)s asks is met; the next review gives it.") % {"tier": satisfied})
-    elif rising:
-        nearest = min(rising, key=lambda group: group.distance)
-        sentences.append(_("Missing for %(tier)s: %(missing)s.") % {"tier": next_tier, "missing": nearest.missing})
-    return sentences
-
-
-def _told(decision: Decision, ladder: Ladder, words: Words) -> str:
-    patterns = {
-        Decision.Outcome.UPGRADED: _("%(to)s since %(date)s, up from %(from)s, because of %(reasons)s."),
-        Decision.Outcome.RENEWED: _("%(to)s renewed on %(date)s, because of %(reasons)s."),
-        Decision.Outcome.DOWNGRADED: _("%(to)s since %(date)s, down from %(from)s, because of %(reasons)s."),
-        Decision.Outcome.GRACE: _("%(to)s in grace since %(date)s, until %(grace)s, because of %(reasons)s."),
-        Decision.Outcome.INVITED: _("%(to)s by invitation since %(date)s, until %(until)s."),
-        Decision.Outcome.OVERRIDDEN: _("%(to)s set by hand on %(date)s, until %(until)s."),
-    }
-    return patterns[Decision.Outcome(decision.outcome)] % {
-        "to": decision.to_tier,
-        "from": decision.from_tier,
-        "date": date_format(decision.as_of),
-        "grace": date_format(decision.grace_until) if decision.grace_until else "",
-        "until": date_format(decision.valid_until) if decision.valid_until else "",
-        "reasons": _reasons(decision, ladder, words),
-    }
-
-
-def _reasons(decision: Decision, ladder: Ladder, words: Words) -> str:
-    """Return the figures that decided: those that satisfied the new tier; of a downgrade, or grace, those that the old one lacked."""
-    values = values_of(decision.figures)
-    falls = decision.outcome in (Decision.Outcome.DOWNGRADED, Decision.Outcome.GRACE)
-    tier, keeps = (
-        (decision.from_tier, True) if falls else (decision.to_tier, decision.outcome == Decision.Outcome.RENEWED)
-    )
-
-    def lacking(group: list[Condition]) -> list[Condition]:
-        return [one for one in group if not values[Measure.of(one).key].reaches(minimum(one))]
-
-    def minimum(condition: Condition) -> int:
-        return condition.keep_minimum if keeps else condition.enter_minimum
-
-    decisive = min(ladder.groups_of(tier), key=lambda group: len(lacking(group)), default=[])
-    shown = lacking(decisive) if falls else decisive
-    return both(words.held_against(one, values[Measure.of(one).key], minimum(one)) for one in shown)

@@ -146,23 +146,38 @@ class TierTerms(models.Model):
 
 
 class Metric(models.TextChoices):
+    """What a condition measures: a difference of running totals, months since joining, or the last grade reported."""
+
     GROWTH_POINTS = "growth_points", _("growth points")
     AVERAGE_ASSETS = "average_assets", _("average daily assets")
     TRANSACTION_COUNT = "transaction_count", _("transactions")
+    TRANSACTION_AMOUNT = "transaction_amount", _("transaction amount")
     PRODUCTS_HELD = "products_held", _("products held")
     TENURE = "tenure", _("tenure in months")
+    CREDIT_GRADE = "credit_grade", _("credit grade")
+    RISK_GRADE = "risk_grade", _("risk grade")
+    CUMULATIVE_CONTRIBUTION = "cumulative_contribution", _("cumulative contribution")
+
+
+# Figures over a window; those that a selection narrows; those in points of a growth currency, in money, on a scale of grades.
+WINDOWED = {Metric.GROWTH_POINTS, Metric.AVERAGE_ASSETS, Metric.TRANSACTION_COUNT, Metric.TRANSACTION_AMOUNT}
+SELECTING = {Metric.AVERAGE_ASSETS, Metric.TRANSACTION_COUNT, Metric.TRANSACTION_AMOUNT, Metric.PRODUCTS_HELD}
+IN_GROWTH_POINTS = {Metric.GROWTH_POINTS, Metric.CUMULATIVE_CONTRIBUTION}
+IN_MONEY = {Metric.AVERAGE_ASSETS, Metric.TRANSACTION_AMOUNT}
+GRADES = {Metric.CREDIT_GRADE, Metric.RISK_GRADE}
 
 
 class Series(models.Model):
     """A quantity kept as running totals per member, so that any window's figure is the difference of two rows.
 
     `selection` narrows it: account classes of assets, kinds of transactions, products held; empty takes all, of assets deposit,
-    wealth and insurance. The roll-up of `counted_from` computes it from all earlier facts, later ones carry it forward. Late jumps
-    are kept from then on; of a series that is older than they are, from `late_from`.
+    wealth and insurance. Growth points serve the cumulative contribution too. The roll-up of `counted_from` computes it from all
+    earlier facts, later ones carry it forward. Late jumps are kept from then on; of a series that is older than they are, from
+    `late_from`.
     """
 
     id = models.SmallAutoField(primary_key=True)
-    metric = models.CharField(_("metric"), max_length=20, choices=Metric)
+    metric = models.CharField(_("metric"), max_length=30, choices=Metric)
     currency = models.ForeignKey(
         PointCurrency, null=True, blank=True, on_delete=models.PROTECT, verbose_name=_("point currency")
     )
@@ -179,7 +194,10 @@ class Series(models.Model):
             models.UniqueConstraint(
                 fields=["metric", "currency", "selection"], nulls_distinct=False, name="one_series_per_quantity"
             ),
-            models.CheckConstraint(condition=~Q(metric="tenure"), name="tenure_needs_no_series"),
+            models.CheckConstraint(
+                condition=~Q(metric__in=["tenure", "credit_grade", "risk_grade", "cumulative_contribution"]),
+                name="series_of_what_adds_up",
+            ),
             models.CheckConstraint(
                 condition=Q(metric="growth_points", currency__isnull=False)
                 | (~Q(metric="growth_points") & Q(currency__isnull=True)),
@@ -194,12 +212,16 @@ class Series(models.Model):
 class Condition(models.Model):
     """One minimum that a tier asks for. A tier is satisfied by any of its groups; a group by all of its conditions.
 
-    Minima are in the metric's unit: points, minor units of money, transactions, products, months.
+    Minima are in the metric's unit: points, minor units of money, transactions, products, months, grades. One that `excludes` is of no
+    group: whoever reaches its minimum can hold neither the tier nor a higher one, whatever else. Of a calendar year the window
+    begins on 1 January, of a membership year on the last anniversary of joining.
     """
 
     class Window(models.TextChoices):
         MONTHS = "months", _("months")
         DAYS = "days", _("days")
+        YEAR = "year", _("calendar year")
+        MEMBERSHIP_YEAR = "membership_year", _("membership year")
         NONE = "", _("none")
 
     rule_book = models.ForeignKey(
@@ -207,14 +229,15 @@ class Condition(models.Model):
     )
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", verbose_name=_("tier"))
     group = models.PositiveSmallIntegerField(_("group"))
-    metric = models.CharField(_("metric"), max_length=20, choices=Metric)
+    metric = models.CharField(_("metric"), max_length=30, choices=Metric)
     series = models.ForeignKey(
         Series, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("series")
     )
-    window = models.CharField(_("window"), max_length=6, choices=Window, blank=True)
+    window = models.CharField(_("window"), max_length=15, choices=Window, blank=True)
     window_length = models.PositiveSmallIntegerField(_("window length"), null=True, blank=True)
     enter_minimum = models.BigIntegerField(_("minimum to enter"))
     keep_minimum = models.BigIntegerField(_("minimum to keep"))
+    excludes = models.BooleanField(_("excludes"), default=False)
 
     class Meta:
         verbose_name = _("condition")
@@ -224,12 +247,19 @@ class Condition(models.Model):
                 condition=Q(keep_minimum__lte=F("enter_minimum")), name="keeping_asks_no_more_than_entering"
             ),
             models.CheckConstraint(
-                condition=Q(window="", window_length__isnull=True) | (~Q(window="") & Q(window_length__gt=0)),
+                condition=Q(window__in=["", "year", "membership_year"], window_length__isnull=True)
+                | Q(window__in=["months", "days"], window_length__isnull=False, window_length__gt=0),
                 name="window_has_its_length",
             ),
             models.CheckConstraint(
-                condition=Q(metric="tenure", series__isnull=True) | (~Q(metric="tenure") & Q(series__isnull=False)),
+                condition=Q(metric__in=["tenure", "credit_grade", "risk_grade"], series__isnull=True)
+                | (~Q(metric__in=["tenure", "credit_grade", "risk_grade"]) & Q(series__isnull=False)),
                 name="condition_has_its_series",
+            ),
+            models.CheckConstraint(
+                condition=Q(metric="risk_grade", excludes=True, keep_minimum=F("enter_minimum"))
+                | (~Q(metric="risk_grade") & Q(excludes=False)),
+                name="risk_grade_excludes_and_nothing_else_does",
             ),
         ]
 
@@ -331,7 +361,7 @@ class RunningTotal(models.Model):
 
 
 class LateJump(models.Model):
-    """By how much a roll-up changed a member's series from a day before its business date on (a hot table; docs/adr/0010).
+    """By how much a roll-up changed a member's series from a day before its business date on (a hot table; docs/adr/0012).
 
     What a running total was by the facts booked by D is the total of today less the late jumps booked after D. `first_day` is the
     first day that an average had counted from until then, where the roll-up changed it; `booked_on` where it had none.

@@ -1,5 +1,8 @@
 """Tiers that people secure: invitations, freezes and overrides, each with an end and another person's approval."""
 
+import datetime
+from typing import Self
+
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
 from django.db import models
@@ -7,7 +10,25 @@ from django.db.models import F, Func, Q
 from django.db.models.functions import Least
 from django.utils.translation import gettext_lazy as _
 
+from foundation.access.models import User
 from members.models import Member
+
+# Of two dates of which one may be missing Least takes the other.
+ENDS_ON = Least(F("until"), F("ended_on"))
+
+
+class ProtectionQuerySet(models.QuerySet["Protection"]):
+    def ending_after(self, day: datetime.date) -> Self:
+        """Keep those that cover a date after `day`, or begin later, whether they have begun or not."""
+        return self.filter(Q(ended_on__isnull=True) | Q(ended_on__gt=day), until__gt=day)
+
+    def covering(self, day: datetime.date) -> Self:
+        """Keep those that the review of `day` heeds."""
+        return self.ending_after(day).filter(starts_on__lte=day)
+
+    def visible_to(self, user: User, *, on: datetime.date) -> Self:
+        """Keep those of members whom the user's postings of the day `on` let him see."""
+        return self.filter(member__in=Member.objects.visible_to(user, on=on))
 
 
 class Protection(models.Model):
@@ -41,6 +62,9 @@ class Protection(models.Model):
     ended_on = models.DateField(_("ended on"), null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=400)
     request_id = models.UUIDField(_("request"), null=True, blank=True)
+    ending_request_id = models.UUIDField(_("request to end it"), null=True, blank=True)
+
+    objects = ProtectionQuerySet.as_manager()
 
     class Meta:
         app_label = "tiers"
@@ -72,3 +96,8 @@ class Protection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.tier}"
+
+    @property
+    def ends_on(self) -> datetime.date:
+        """Return the first date that it does not cover."""
+        return min(self.until, self.ended_on or self.until)

@@ -1,22 +1,35 @@
-"""Reading a rule book out of a document, a bank's first or a draft, and whether its ladder can be climbed."""
+"""Reading a rule book out of a document, a bank's first or a draft; whether it makes sense, tiers.checking says."""
 
 import dataclasses
 import datetime
-import itertools
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from activity.reports import HIGHEST_GRADE
 from foundation.reading import Table
 from foundation.refusals import Refusal
 from points.models import PointCurrency
+from tiers import checking
 from tiers.compiling import Ladder
-from tiers.models import Condition, Metric, Programme, RuleBook, Series, Tier, TierTerms
+from tiers.models import (
+    GRADES,
+    IN_GROWTH_POINTS,
+    IN_MONEY,
+    SELECTING,
+    WINDOWED,
+    Condition,
+    Metric,
+    Programme,
+    RuleBook,
+    Series,
+    Tier,
+    TierTerms,
+)
 
-WINDOWED = {Metric.GROWTH_POINTS, Metric.AVERAGE_ASSETS, Metric.TRANSACTION_COUNT}
-SELECTING = {Metric.AVERAGE_ASSETS, Metric.TRANSACTION_COUNT, Metric.PRODUCTS_HELD}
+YEARS = {"year": Condition.Window.YEAR, "membership year": Condition.Window.MEMBERSHIP_YEAR}
 
 
 class InvalidRuleBook(Refusal):
@@ -27,15 +40,16 @@ class InvalidRuleBook(Refusal):
     sentence = _("These rules can't be taken: %(complaints)s")
 
     def __init__(self, complaints: list[str]) -> None:
-        super().__init__(complaints="; ".join(complaints))
+        super().__init__(complaints="; ".join(one.removesuffix(".") for one in complaints))
         self.complaints = complaints
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RuleBookPlan:
-    """A rule book to be made, with its terms per tier and its conditions; their series may exist already."""
+    """A rule book to be made, with the programme's tiers, its terms per tier and its conditions; their series may exist already."""
 
     rule_book: RuleBook
+    tiers: list[Tier]
     terms: list[TierTerms]
     conditions: list[Condition]
 
@@ -57,13 +71,14 @@ def ladder_of(*, document: dict[str, Any], programme: Programme, in_force_from: 
     complaints: list[str] = []
     table = Table(document | {"in_force_from": in_force_from}, complaints=complaints)
     tiers = list(programme.tiers.order_by("rank"))
-    plan = _read_rules(table, programme, tiers, {one.code: one for one in PointCurrency.objects.all()})
+    currencies = {one.code: one for one in PointCurrency.objects.all()}
+    plan = _read_rules(table, programme, tiers, currencies, history_from=checking.history_from())
     if complaints:
         raise InvalidRuleBook(complaints)
     existing = _existing_series()
     for condition in plan.conditions:
         if condition.series:
-            condition.series = existing.get(measure_of(condition)[:3], condition.series)
+            condition.series = existing.get(_quantity_of(condition.series), condition.series)
     ordered = sorted(plan.conditions, key=lambda one: (one.tier.rank, one.group))
     return Ladder(rule_book=plan.rule_book, tiers=tiers, conditions=ordered, terms=plan.terms)
 
@@ -73,7 +88,7 @@ def share_series(conditions: Iterable[Condition]) -> None:
     existing, fresh = _existing_series(), []
     for condition in conditions:
         if condition.series:
-            quantity = measure_of(condition)[:3]
+            quantity = _quantity_of(condition.series)
             if quantity not in existing:
                 existing[quantity] = condition.series
                 fresh.append(condition.series)
@@ -82,14 +97,20 @@ def share_series(conditions: Iterable[Condition]) -> None:
 
 
 def _existing_series() -> dict[tuple[str, str, tuple[str, ...]], Series]:
-    return {
-        (one.metric, one.currency.code if one.currency else "", tuple(one.selection)): one
-        for one in Series.objects.select_related("currency")
-    }
+    return {_quantity_of(one): one for one in Series.objects.select_related("currency")}
+
+
+def _quantity_of(series: Series) -> tuple[str, str, tuple[str, ...]]:
+    return series.metric, series.currency.code if series.currency else "", tuple(series.selection)
 
 
 def _read_rules(
-    table: Table, programme: Programme, tiers: list[Tier], currencies: dict[str, PointCurrency]
+    table: Table,
+    programme: Programme,
+    tiers: list[Tier],
+    currencies: dict[str, PointCurrency],
+    *,
+    history_from: datetime.date | None = None,
 ) -> RuleBookPlan:
     downgrade = table.choice("downgrade", RuleBook.Downgrade.values, default=RuleBook.Downgrade.IMMEDIATE)
     graceful = downgrade == RuleBook.Downgrade.GRACE
@@ -110,10 +131,12 @@ def _read_rules(
     terms = _read_terms(table, book, tiers)
     complaints = len(table.complaints)
     conditions = [_read_condition(one, book, tiers, currencies) for one in table.tables("conditions")]
+    plan = RuleBookPlan(rule_book=book, tiers=tiers, terms=terms, conditions=conditions)
     if len(table.complaints) == complaints:
-        _check_ladder(table, tiers, conditions)
+        for sentence in checking.complaints(plan, history_from=history_from):
+            table.complain("conditions", sentence)
     table.finish()
-    return RuleBookPlan(rule_book=book, terms=terms, conditions=conditions)
+    return plan
 
 
 def _read_length(table: Table, key: str, *, allowed: bool) -> tuple[int, str] | None:
@@ -158,13 +181,18 @@ def _read_terms(parent: Table, book: RuleBook, tiers: list[Tier]) -> list[TierTe
 
 def _read_condition(table: Table, book: RuleBook, tiers: list[Tier], currencies: dict[str, PointCurrency]) -> Condition:
     metric = table.choice("metric", Metric.values)
-    money = metric == Metric.AVERAGE_ASSETS
     code = table.choice("tier", [tier.code for tier in tiers[1:] if tier.code])
     window, window_length = _read_window(table, metric)
-    enter = table.money_minor("enter") if money else table.whole("enter", most=10**12)
-    keep = table.money_minor("keep", default=enter) if money else table.whole("keep", most=10**12, default=enter)
-    if enter is not None and keep is not None and keep > enter:
-        table.complain("keep", "asks more than enter")
+    # Where a minimum is wrong, the complaint stands and nothing is saved.
+    enter: Any
+    keep: Any
+    enter, keep = _read_minima(table, metric)
+    excludes = table.flag("excludes")
+    if metric and excludes != (metric == Metric.RISK_GRADE):
+        table.complain("excludes", "is true with risk_grade, and with nothing else")
+    for key in ("group", "keep"):
+        if excludes and key in table.content:
+            table.complain(key, "stands at no condition that excludes")
     condition = Condition(
         rule_book=book,
         tier=next((tier for tier in tiers if tier.code == code), None),
@@ -175,21 +203,38 @@ def _read_condition(table: Table, book: RuleBook, tiers: list[Tier], currencies:
         window_length=window_length,
         enter_minimum=enter,
         keep_minimum=keep,
+        excludes=excludes,
     )
     table.finish()
     return condition
 
 
+def _read_minima(table: Table, metric: str | None) -> tuple[int | None, int | None]:
+    """Return what entering and keeping asks for, in the metric's unit."""
+    if metric in IN_MONEY:
+        enter = table.money_minor("enter")
+        keep = table.money_minor("keep", default=enter)
+    else:
+        least, most = (1, HIGHEST_GRADE) if metric in GRADES else (0, 10**12)
+        enter = table.whole("enter", least=least, most=most)
+        keep = table.whole("keep", least=least, most=most, default=enter)
+    if enter is not None and keep is not None and keep > enter:
+        table.complain("keep", "asks more than enter")
+    return enter, keep
+
+
 def _read_window(table: Table, metric: str | None) -> tuple[str, int | None]:
-    """Return a window such as "12 months" as its unit and its length."""
+    """Return a window such as "12 months" as its unit and its length, which a year has none of."""
     raw = table.text("window", longest=20, default=None)
     if metric not in WINDOWED:
         if raw is not None and metric:
             table.complain("window", f"{metric} has none")
         return "", None
+    if raw in YEARS:
+        return YEARS[raw], None
     match = re.fullmatch(r"([1-9]\d{0,3}) (months|days)", raw or "")
     if match is None:
-        table.complain("window", "is missing or wrong: such as 12 months or 90 days")
+        table.complain("window", "is missing or wrong: such as 12 months, 90 days, year or membership year")
         return "", None
     return match[2], int(match[1])
 
@@ -200,46 +245,12 @@ def _read_series(table: Table, metric: str | None, currencies: dict[str, PointCu
         table.complain("selection", f"{metric} has none")
     code = table.text("currency", longest=20, default=None)
     currency = currencies.get(code)
-    if metric == Metric.GROWTH_POINTS:
+    if metric in IN_GROWTH_POINTS:
         if currency is None or currency.kind not in (PointCurrency.Kind.GROWTH, None):
             table.complain("currency", f"{code or 'none'} is no currency of growth points")
     elif metric and code is not None:
         table.complain("currency", f"{metric} has none")
-    return None if metric in (None, Metric.TENURE) else Series(metric=metric, currency=currency, selection=selection)
-
-
-def _check_ladder(table: Table, tiers: list[Tier], conditions: list[Condition]) -> None:
-    """Complain of tiers nobody can reach, measures asked twice, tiers that ask less than a lower one in a group."""
-    asked: dict[tuple[int, str, Any], Condition] = {}
-    for index, condition in enumerate(conditions):
-        key = (condition.group, condition.tier.code, measure_of(condition))
-        if key in asked:
-            table.complain(
-                f"conditions[{index}]", f"{condition.tier.code} asks for the same twice in group {condition.group}"
-            )
-        asked[key] = condition
-    for tier in tiers[1:]:
-        if not any(condition.tier is tier for condition in conditions):
-            table.complain("conditions", f"{tier.code} has none, so nobody could reach it")
-    for group in sorted({group for group, _code, _measure in asked}):
-        ladder = [tier.code for tier in tiers if any(key[:2] == (group, tier.code) for key in asked)]
-        for lower, higher in itertools.pairwise(ladder):
-            for (_group, _code, measure), below in [item for item in asked.items() if item[0][:2] == (group, lower)]:
-                above = asked.get((group, higher, measure))
-                if above is None:
-                    table.complain("conditions", f"{higher} asks no {measure[0]} in group {group}, {lower} does")
-                elif above.enter_minimum < below.enter_minimum or above.keep_minimum < below.keep_minimum:
-                    table.complain("conditions", f"{higher} asks less {measure[0]} than {lower} in group {group}")
-
-
-def measure_of(condition: Condition) -> tuple[str, str, tuple[str, ...], str, int | None]:
-    """Return what a condition measures, whatever its minima: metric, currency, selection, window."""
-    series = condition.series
-    currency = series.currency.code if series and series.currency else ""
-    return (
-        condition.metric,
-        currency,
-        tuple(series.selection if series else ()),
-        condition.window,
-        condition.window_length,
-    )
+    if metric is None or metric == Metric.TENURE or metric in GRADES:
+        return None
+    counted = Metric.GROWTH_POINTS if metric in IN_GROWTH_POINTS else metric
+    return Series(metric=counted, currency=currency, selection=selection)

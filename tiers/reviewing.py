@@ -19,6 +19,8 @@ from tiers.models import Protection, RuleBook
 UNDER_REVIEW = """member.id BETWEEN %(first_member)s AND %(last_member)s
   AND member.joined_on <= %(as_of)s AND (member.closed_on IS NULL OR member.closed_on > %(as_of)s)"""
 SECURED_TODAY = " AND member.id IN (SELECT protection.member_id FROM tiers_protection AS protection WHERE protection.starts_on = %(as_of)s)"
+# A decision owes its member a notice (docs/outbox.md).
+NOTICE = "tiers.changed"
 COUNTS = ("reviewed", "upgraded", "renewed", "grace", "downgraded", "secured")
 
 
@@ -39,13 +41,13 @@ def review(
 
     The roll-up of `as_of` must be done. Returns {"reviewed": members, "upgraded", "renewed", "grace", "downgraded", "secured":
     standings}. A standing that was decided as of this date or later stays, so the same review again changes nothing. On a date
-    that is on no programme's calendar only the protections that begin are looked at. Rules: domain.md §4.
+    that is on no programme's calendar only the protections that begin are looked at. Each decision owes its notice. Rules: domain.md §4.
     """
     evaluation = due(ladders_in_force(as_of=as_of), as_of=as_of)
     if evaluation is None:
         return dict.fromkeys(COUNTS, 0)
     parameters = {"first_member": first_member, "last_member": last_member, "run": run and run.pk}
-    return decide(ladders=evaluation.ladders, as_of=as_of, where=evaluation.where, parameters=parameters)
+    return decide(ladders=evaluation.ladders, as_of=as_of, where=evaluation.where, parameters=parameters, notice=NOTICE)
 
 
 def due(ladders: Sequence[Ladder], *, as_of: datetime.date) -> Evaluation | None:
@@ -68,25 +70,30 @@ def decide(
     parameters: dict[str, Any],
     standing: str = "tiers_standing",
     decision: str = "tiers_decision",
+    notice: str = "",
     booked_by: datetime.date | None = None,
     apart: frozenset[int] = frozenset(),
 ) -> dict[str, int]:
     """Decide, by these ladders and in one statement, the standings of the members whom `where` selects; return how many, by COUNTS.
 
     The one evaluator of reviews and rehearsals: `standing` and `decision` name the tables that it reads and writes, `parameters`
-    hold what `where` names, and `run`; `booked_by` and `apart` are as of compiling.Statement.
+    hold what `where` names, and `run`; `booked_by` and `apart` are as of compiling.Statement. With `notice` each decision owes the
+    outbox one of that topic, in the same statement.
     """
     compiled = Statement(as_of=as_of, booked_by=booked_by, apart=apart)
-    compiled.parameters |= parameters
+    compiled.parameters |= parameters | {"notice": notice}
     measured = compiled.measured([measure for ladder in ladders for measure in ladder.measures], where=where)
-    judged = "\nUNION ALL\n".join(_judged(compiled, ladder, standing) for ladder in ladders)
-    query = statement("tiers", "review").format(measured=measured, judged=judged, standing=standing, decision=decision)
+    union = "\nUNION ALL\n".join(judged(compiled, ladder, standing) for ladder in ladders)
+    owed = statement("tiers", "notices") if notice else ""
+    query = statement("tiers", "review").format(
+        measured=measured, judged=union, standing=standing, decision=decision, owed=owed
+    )
     with connection.cursor() as cursor:
         cursor.execute(query, compiled.parameters)
         return dict(zip(COUNTS, cursor.fetchone(), strict=True))
 
 
-def _judged(compiled: Statement, ladder: Ladder, standing: str) -> str:
+def judged(compiled: Statement, ladder: Ladder, standing: str) -> str:
     """Return the part of one programme, with the places of its rules and parameters filled in."""
     book, as_of = ladder.rule_book, compiled.as_of
     reviews, following = calendars.compiled(book, as_of, add=compiled.add)

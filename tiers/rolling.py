@@ -77,7 +77,7 @@ def _carry(choose: str, *, apart: bool = False, keep_late: bool = False, **param
         cursor.execute(worded(choose), parameters)
         if cursor.rowcount:
             cursor.execute("ANALYZE tiers_afresh")
-        for jump in ("jump_counts", "jump_holdings", "jump_assets"):
+        for jump in ("jump_points", "jump_activities", "jump_holdings", "jump_assets"):
             cursor.execute(worded(jump), parameters)
         cursor.execute("ANALYZE tiers_jump")
         if keep_late:

@@ -14,7 +14,10 @@ KEPT_FOR = datetime.timedelta(days=30)  # what comes back of a lot that has laps
 
 @dataclasses.dataclass(slots=True, order=True)
 class ModelLot:
-    """A credit's points; in order of their last day, then of their making. `number` is None where no answer told it."""
+    """A credit's points; in order of their last day, then of their making. `number` is None where no answer told it.
+
+    One that `came_back` keeps its day should it come back again.
+    """
 
     expires_on: datetime.date
     made: int
@@ -22,6 +25,7 @@ class ModelLot:
     left: int = dataclasses.field(compare=False)
     number: int | None = dataclasses.field(compare=False)
     held: int = dataclasses.field(default=0, compare=False)
+    came_back: bool = dataclasses.field(default=False, compare=False)
 
 
 @dataclasses.dataclass(slots=True)
@@ -161,7 +165,8 @@ class ModelPurse:
             self.expired += points
             self.entries += 1
             return answer
-        lot = ModelLot(expires_on, self.made, posting.available_on or today, points, None)
+        came_back = posting.kind == Kind.RESTORE
+        lot = ModelLot(expires_on, self.made, posting.available_on or today, points, None, came_back=came_back)
         self.made += 1
         bisect.insort(self.lots, lot)
         if lot.available_on > today:
@@ -278,7 +283,8 @@ class ModelPurse:
                     lot.left += part
                     self.available += part
                 else:
-                    stays.append(ModelLot(_kept(lot.expires_on, today), 0, today, part, None))
+                    kept = lot.expires_on if lot.came_back else _kept(lot.expires_on, today)
+                    stays.append(ModelLot(kept, 0, today, part, None, came_back=True))
             redemptions += bool(stays)
             returned += stays
         self.entries += redemptions + len(returned)
@@ -288,8 +294,12 @@ class ModelPurse:
         return returned
 
     def adopt(self, returned: Sequence[ModelLot]) -> None:
-        """Take in the lots that came back, in the ledger's order: each pays what is owed first."""
+        """Take in the lots that came back, in the ledger's order: each pays what is owed first, or has lapsed already."""
         for lot in returned:
+            if lot.expires_on < lot.available_on:
+                self.expired += lot.left
+                self.entries += 1
+                continue
             paid = min(lot.left, self.owed)
             self.owed -= paid
             lot.left -= paid

@@ -267,7 +267,7 @@ class Process:
             if sorted(rows) != sorted((lot.expires_on, lot.left) for lot in returned):
                 self.found.append(f"holds {keys} of {member}: expected {returned} back, came {rows}")
             else:
-                returned = [ModelLot(expires_on, 0, today, points, None) for expires_on, points in rows]
+                returned = [ModelLot(day, 0, today, points, None, came_back=True) for day, points in rows]
         purse.adopt(returned)
 
     def _shared_holds(self) -> None:

@@ -33,6 +33,16 @@ LIMITS: dict[str, dict[str, Limit]] = {
         Role.BRANCH_MANAGER: Limit(single=50_000, a_day=100_000),
         Role.FINANCE: Limit(single=None, a_day=None),
     },
+    "points.thaw": {Role.COMPLIANCE: Limit(single=None, a_day=None)},
+    # In tiers above the one that the member holds; a freeze and an early end are 0.
+    "tiers.protect": {
+        Role.BRANCH_MANAGER: Limit(single=1, a_day=5),
+        Role.PROGRAMME_MANAGER: Limit(single=None, a_day=None),
+    },
+    "tiers.end_protection": {
+        Role.BRANCH_MANAGER: Limit(single=None, a_day=None),
+        Role.PROGRAMME_MANAGER: Limit(single=None, a_day=None),
+    },
     "tiers.rule_book": RULES,
     "tiers.roll_back": RULES,
     "tiers.withdraw_rule_book": RULES,

@@ -15,9 +15,9 @@ RULES = {
     "jobs.view_businessdate",
 }
 # A member's page: the person masked, his accounts, his ledger, his standings and the decisions behind them.
-PEOPLE = {"members.view_member"}
+PEOPLE = {"members.view_member", "tiers.view_protection"}
 # What a teller does for a member who stands before him.
-COUNTER = {"points.redeem"}
+COUNTER = {"points.redeem", "members.enrol_member"}
 # The bank's totals: no single member can be read out of them.
 TOTALS = {"points.view_totals", "tiers.view_totals"}
 # Other rules replayed over history: sums, and the numbers of who would move.
@@ -32,13 +32,28 @@ TRAIL = {"audit.view_auditevent", "access.view_staffposting"}
 REQUESTS = {"approvals.view_request"}
 PROPOSE_POINTS = {"points.request_adjustment"}
 DECIDE_POINTS = {"points.decide_adjustment"}
+# A purse that must not be spent from for now: whoever hears of it first stops it; lifting is a step up.
+FREEZE, THAW, DECIDE_THAW = {"points.freeze_purse"}, {"points.thaw_purse"}, {"points.decide_thaw"}
+PROPOSE_TIERS = {"tiers.request_protection"}
+DECIDE_TIERS = {"tiers.decide_protection"}
 # Rules are proposed by those who keep the programme, and decided by another of them or by compliance.
 PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
 DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS),
-    Role.BRANCH_MANAGER: frozenset(RULES | PEOPLE | TOTALS | REQUESTS | PROPOSE_POINTS | DECIDE_POINTS),
+    Role.TELLER: frozenset(RULES | PEOPLE | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE),
+    Role.BRANCH_MANAGER: frozenset(
+        RULES
+        | PEOPLE
+        | TOTALS
+        | REQUESTS
+        | PROPOSE_POINTS
+        | DECIDE_POINTS
+        | PROPOSE_TIERS
+        | DECIDE_TIERS
+        | FREEZE
+        | THAW
+    ),
     Role.PROGRAMME_MANAGER: frozenset(
         RULES
         | TOTALS
@@ -46,13 +61,26 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | BOOKS
         | REQUESTS
         | PROPOSE_POINTS
+        | DECIDE_TIERS
         | PROPOSE_RULES
         | DECIDE_RULES
         | REHEARSALS
         | {"tiers.start_rehearsal"}
     ),
     Role.COMPLIANCE: frozenset(
-        RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | DECIDE_RULES | REHEARSALS
+        RULES
+        | PEOPLE
+        | TOTALS
+        | RUNS
+        | TRAIL
+        | BOOKS
+        | REQUESTS
+        | OUTBOX
+        | FREEZE
+        | THAW
+        | DECIDE_THAW
+        | DECIDE_RULES
+        | REHEARSALS
     ),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"}),

@@ -22,12 +22,12 @@ from foundation.approvals.requesting import (
     NoSuchRequest,
     ReasonMissing,
     Stale,
-    day_of,
     person,
     settle,
     worded,
 )
 from foundation.audit.recording import record
+from foundation.periods import day_of
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 

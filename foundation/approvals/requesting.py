@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from foundation.access import visibility
@@ -16,6 +15,7 @@ from foundation.approvals.kinds import Kind, Payload, kind_of
 from foundation.approvals.models import Request, Target, employee_number_of
 from foundation.audit.recording import record
 from foundation.masking import HIDDEN
+from foundation.periods import day_of
 from foundation.querying import copy_rows
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
@@ -89,11 +89,6 @@ SETTLED: dict[str, type[Refusal]] = {
     Request.Status.EXPIRED: Expired,
     Request.Status.STALE: Stale,
 }
-
-
-def day_of(at: datetime.datetime) -> datetime.date:
-    """Return the date of an instant in the bank's zone."""
-    return timezone.localtime(at, timezone.get_default_timezone()).date()
 
 
 def worded(text: str, *, field: str = "reason") -> str:

@@ -30,10 +30,10 @@ class RehearsalId(_Prefixed):
     prefix, regex = "reh_", r"reh_[0-9]{1,19}"
 
 
-class RedemptionId:
-    """Reads `rdm_` and 32 hexadecimal digits as a UUID."""
+class _PrefixedUuid:
+    """Reads a prefix and 32 hexadecimal digits as a UUID."""
 
-    prefix, regex = "rdm_", r"rdm_[0-9a-f]{32}"
+    prefix: str
 
     def to_python(self, value: str) -> uuid.UUID:
         return uuid.UUID(value.removeprefix(self.prefix))
@@ -42,6 +42,20 @@ class RedemptionId:
         return f"{self.prefix}{value.hex}"
 
 
+class RedemptionId(_PrefixedUuid):
+    prefix, regex = "rdm_", r"rdm_[0-9a-f]{32}"
+
+
+class EnrolmentId(_PrefixedUuid):
+    prefix, regex = "enr_", r"enr_[0-9a-f]{32}"
+
+
+class CodeId(_PrefixedUuid):
+    prefix, regex = "cod_", r"cod_[0-9a-f]{32}"
+
+
 register_converter(MemberId, "mem")
 register_converter(RedemptionId, "rdm")
 register_converter(RehearsalId, "reh")
+register_converter(EnrolmentId, "enr")
+register_converter(CodeId, "cod")

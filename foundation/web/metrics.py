@@ -69,7 +69,8 @@ class NightCollector:
             "Violations of each invariant at the last proof.",
             labels=["invariant"],
         )
-        proofs = JobRun.objects.filter(job__in=["prove", "recheck_seals"]).order_by("job", "-business_date", "-id")
+        proofs = JobRun.objects.filter(job__in=["prove", "recheck_seals"], finished_at__isnull=False)
+        proofs = proofs.order_by("job", "-finished_at", "-id")
         for proof in proofs.distinct("job"):
             for name, result in proof.counts.items():
                 if isinstance(result, dict) and "violations" in result:

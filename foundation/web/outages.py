@@ -7,17 +7,24 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.views.defaults import server_error
 
+from foundation.transactions import Again
 from foundation.web.problems import CONTENT_TYPE, problem, titles
 
 RETRY_AFTER_SECONDS = 5
 API = "/api/"
 # Classes and codes of a server that is going, gone or full: 08 connection exception, 53 no disk, memory or connection left,
-# 57P01 to 57P03 shutting down, crashed, starting up.
-AWAY = ("08", "53", "57P01", "57P02", "57P03")
+# 57P01 to 57P03 shutting down, crashed, starting up. And what `transactions.commit` has asked for again and again, in vain: 40001
+# serialization failure, 40P01 deadlock.
+AWAY = ("08", "53", "57P01", "57P02", "57P03", "40001", "40P01")
 
 
 def is_database_away(error: BaseException | None) -> bool:
-    """Tell whether an error says that the database can't be reached; one with a code of its own is an answer of the database."""
+    """Tell whether an error says that the database can't be reached, or had too much of one thing to do: asking again may help.
+
+    Another code of its own is an answer of the database.
+    """
+    if isinstance(error, Again):
+        return True
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     code = getattr(error.__cause__, "pgcode", None)

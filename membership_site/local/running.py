@@ -150,6 +150,7 @@ def _parts(port: int, environment: dict[str, str]) -> tuple[Child, Child, Child]
     web = f"gunicorn membership_site.wsgi --preload --no-control-socket -b 127.0.0.1:{port} -k gthread -w 2 --threads 4"
     worker = ["worker", "-c", "2", "-l", "INFO", "--without-gossip", "--without-mingle"]
     beat = ["beat", "-l", "INFO", "--pidfile=", "-s", str(logs / "beat-schedule")]
+    environment = {**environment, "SITE_URL": f"http://127.0.0.1:{port}"}
     counted = {**environment, "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
     return (
         # Orphaned, it drops its tasks at once: they are acknowledged late and come back.

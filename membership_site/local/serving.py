@@ -32,6 +32,8 @@ POSTGRES = {
     "shared_preload_libraries": "pg_stat_statements",
     "shared_buffers": "256MB",
     "max_connections": "80",
+    # Who is killed while his session waits for a lock gives up what it holds, a driver's lock among it.
+    "client_connection_check_interval": "10s",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
     "effective_cache_size": "1GB",
@@ -42,7 +44,13 @@ POSTGRES = {
     "jit": "off",
     "log_min_duration_statement": "5s",
 }
-FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+FORGETFUL = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "client_connection_check_interval": "1s",
+}
 
 
 def free_port() -> int:

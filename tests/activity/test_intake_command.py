@@ -221,6 +221,13 @@ file = "customers"
 fields = { member_number = "客户号", day = "评级日", grade = "评级" }
 
 [[load]]
+target = "grades"
+file = "customers"
+source = "risk"
+where = [{ column = "风险", not_in = [""] }]
+fields = { member_number = "客户号", day = "评级日", grade = "风险", scale = { constant = "risk" } }
+
+[[load]]
 target = "snapshots"
 file = "balances"
 order = "序号"
@@ -248,10 +255,10 @@ account_class = { column = "类别", codes = "classes" }
 opened_on = "开户日"
 closed_on = "销户日"
 """
-CUSTOMERS = """客户号|网点|开户日|姓名|手机|证件号|性别|评级日|评级
-K1|HQ|20240115|王小明|13800131234|110101199003070011|1|20260228|7
-K2|HQ|20240201|欧阳娜娜||  |9|20260228|x
-K3|??|20240201|买买提·艾力||||20260228|3
+CUSTOMERS = """客户号|网点|开户日|姓名|手机|证件号|性别|评级日|评级|风险
+K1|HQ|20240115|王小明|13800131234|110101199003070011|1|20260228|7|2
+K2|HQ|20240201|欧阳娜娜||  |9|20260228|x|
+K3|??|20240201|买买提·艾力||||20260228|3|
 """
 ACCOUNTS = """账号|客户号|类别|开户日|销户日
 Z1|K1|D|20240115|
@@ -282,7 +289,7 @@ def test_a_delivery_of_every_target_in_the_banks_own_words(committed, tmp_path):
         "members": {"enrolled": 2, "unknown_branch": 1},
         "accounts": {"opened": 2, "unlisted_code": 1},
         "snapshots": {"account_closed": 1, "recorded": 2, "superseded": 1},
-        "grades": {"recorded": 1, "unknown_member": 1, "unreadable_number": 1},
+        "grades": {"recorded": 2, "unknown_member": 1, "unreadable_number": 1},
     }
     wang, ouyang = Member.objects.order_by("number")
     assert (wang.person.masked_name, wang.person.masked_phone, ouyang.person.masked_name) == (

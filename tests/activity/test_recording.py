@@ -3,12 +3,12 @@
 import datetime
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
 from activity.models import Activity, BalanceSnapshot, GradeReport, Holding, Source
 from activity.recording import record_accounts, record_activities, record_grades, record_holdings, record_snapshots
-from activity.reports import ActivityReport, CreditGradeReport, HoldingReport, SnapshotReport
+from activity.reports import ActivityReport, HoldingReport, MemberGradeReport, SnapshotReport
 from foundation.actors import Actor
 from members.reports import AccountReport
 from tests.factories import FIRST_BUSINESS_DATE, AccountFactory, BankFactory, MemberFactory
@@ -253,10 +253,30 @@ class TestHoldings:
 
 def test_a_grade_is_corrected_by_a_revision():
     def grade(value, member_number="WANG"):
-        return CreditGradeReport(source="core", member_number=member_number, day=DAY, grade=value)
+        return MemberGradeReport(source="core", member_number=member_number, day=DAY, grade=value)
 
     outcomes = record_grades([grade(3)], actor=CORE) + record_grades([grade(3)], actor=CORE)
     outcomes += record_grades([grade(9), grade(4), grade(5, "NOBODY"), grade(-1)], actor=CORE)
 
     assert outcomes == ["recorded", "duplicate", "superseded", "recorded", "unknown_member", "invalid_grade"]
     assert list(GradeReport.objects.order_by("revision").values_list("revision", "grade")) == [(1, 3), (2, 4)]
+
+
+def test_grades_of_credit_and_of_risk_stand_side_by_side():
+    def grade(value, scale):
+        return MemberGradeReport(source="core", member_number="WANG", day=DAY, grade=value, scale=scale)
+
+    outcomes = record_grades([grade(3, "credit"), grade(3, "risk"), grade(3, "mood")], actor=CORE)
+    outcomes += record_grades([grade(4, "risk")], actor=CORE)
+
+    assert outcomes == ["recorded", "recorded", "invalid_scale", "recorded"]
+    assert list(GradeReport.objects.order_by("scale", "revision").values_list("scale", "revision", "grade")) == [
+        ("credit", 1, 3),
+        ("risk", 1, 3),
+        ("risk", 2, 4),
+    ]
+
+
+def test_the_database_refuses_a_grade_of_a_scale_it_does_not_know():
+    with pytest.raises(IntegrityError, match="grade_scale_known"):
+        GradeReport.objects.create(member_id=1, scale="mood", day=DAY, grade=3, booked_on=DAY, source_id=1)

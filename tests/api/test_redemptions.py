@@ -7,10 +7,14 @@ from django.test import Client
 
 from foundation.audit.models import AuditEvent
 from foundation.jobs import clock
-from members.models import Member
+from foundation.jobs.models import Bank
+from members import families
+from members.models import FamilyMembership, Member
+from points import pooling
 from points.models import Entry, Kind, PointCurrency, Purse, Redemption
 from tests.api.conftest import bearing, cancel, earn, redeem, system
 from tests.factories import MemberFactory, PointCurrencyFactory, UserFactory
+from tests.points.cast import CLERK
 
 URL = "/api/v1/redemptions"
 
@@ -42,6 +46,7 @@ def test_a_redemption_answers_what_it_is(partner):
         "member": "M00000001",
         "currency": "points",
         "points": 80,
+        "payFrom": "own",
         "state": "done",
         "reference": "order-1",
         "purpose": "Tea voucher",
@@ -311,3 +316,86 @@ def test_without_a_currency_it_is_the_banks_first_reward_points(partner):
 
     assert redeem(partner).json()["currency"] == "points"
     assert redeem(partner, key="2", currency="miles").json()["code"] == "insufficient_points"
+
+
+@pytest.fixture
+def family(me) -> Client:
+    """The member who is signed in is in the family of M0000HEAD, who has 500 points and lets him use 100 a month; its client."""
+    Bank.objects.update(family_pool=True)
+    head = MemberFactory(number="M0000HEAD", user=UserFactory())
+    earn(head, 500)
+    trail = {"at": clock.now(), "actor": CLERK}
+    families.invite(member_id=head.pk, number=me.member.number, **trail)
+    place = FamilyMembership.objects.inviting(me.member.number).get()
+    families.accept(membership_id=place.pk, member_id=me.member.pk, **trail)
+    currency = PointCurrency.objects.get(code="points")
+    pooling.grant(
+        head_member_id=head.pk, membership_id=place.pk, currency_id=currency.pk, points_per_month=100, **trail
+    )
+    client = Client()
+    client.force_login(head.user)
+    return client
+
+
+def test_the_family_pays_within_the_limit_and_the_head_reads_of_it(me, family):
+    first = redeem(me, 80, member=None, payFrom="family", reference="shoes")
+    again = redeem(me, 80, member=None, payFrom="family", reference="shoes", key="key-2")
+    over = redeem(me, 21, member=None, payFrom="family", key="key-3")
+
+    body = first.json()
+    assert (first.status_code, body["member"], body["payFrom"], body["ledgerEntry"]) == (
+        201,
+        "M00000001",
+        "family",
+        None,
+    )
+    assert (again.status_code, again.json()["id"]) == (200, body["id"])
+    assert (over.status_code, over.json()["code"]) == (409, "pool_limit_exceeded")
+    assert (available(), Purse.objects.get(member_id__gt=me.member.pk).available) == (100, 420)
+    assert [one["id"] for one in family.get(URL).json()["data"]] == [body["id"]]
+    assert [one["id"] for one in me.get(URL).json()["data"]] == [body["id"]]
+
+
+def test_who_redeemed_cancels_and_the_points_go_back_to_the_head(me, family):
+    made = redeem(me, 80, member=None, payFrom="family").json()
+
+    by_the_head, by_himself = cancel(family, made["id"]), cancel(me, made["id"])
+
+    assert (by_the_head.status_code, by_himself.json()["state"]) == (404, "cancelled")
+    assert (available(), Purse.objects.get(member_id__gt=me.member.pk).available) == (100, 500)
+
+
+def test_a_system_redeems_of_the_family_for_a_member_and_finds_it_under_his_number(family):
+    partner = bearing(system("redemptions:write"))
+
+    made = redeem(partner, 80, payFrom="family")
+
+    assert (made.status_code, made.json()["payFrom"]) == (201, "family")
+    assert len(partner.get(f"{URL}?member=M00000001").json()["data"]) == 1
+    assert partner.get(f"{URL}?member=M0000HEAD").json()["data"] == []
+    assert cancel(partner, made.json()["id"], key="key-2").json()["state"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [
+        ({"payFrom": "family", "member": "M0000HEAD"}, (409, "no_pool")),
+        ({"payFrom": "family", "hold": True}, (422, "pool_not_held")),
+        ({"payFrom": "neighbour"}, (400, "invalid")),
+        ({"payFrom": "family", "currency": "growth"}, (422, "unknown_point_currency")),
+    ],
+)
+def test_what_the_family_does_not_pay_is_refused(family, asked, refused):
+    PointCurrencyFactory(growth=True)
+
+    answer = redeem(bearing(system("redemptions:write")), 1, **asked)
+
+    assert (answer.status_code, answer.json()["code"]) == refused
+    assert not Redemption.objects.exists()
+
+
+def test_where_the_bank_has_no_families_none_pays(me):
+    answer = redeem(me, 1, member=None, payFrom="family")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "family_pool_off")
+    assert available() == 100

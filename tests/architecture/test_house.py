@@ -73,6 +73,12 @@ def test_foreign_keys_point_downwards():
     assert not upward
 
 
+def test_a_refusal_s_code_is_defined_once():
+    codes = [code for path in SOURCES for code in re.findall(r'^    code = "(\w+)"$', path.read_text("utf-8"), re.M)]
+
+    assert sorted(codes) == sorted(set(codes))
+
+
 def test_no_model_hides_an_order():
     assert [model._meta.label for model in ours() if model._meta.ordering] == []
 

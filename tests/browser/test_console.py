@@ -24,6 +24,7 @@ PAGES = (
     "/console/access/staffposting/",
     "/console/tiers/programme/",
     "/console/tiers/rulebook/",
+    "/console/tiers/protection/",
     "/console/tiers/draft/",
     "/console/tiers/rehearsal/",
     "/console/campaigns/earningrule/",
@@ -56,7 +57,7 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
     member, book = Member.objects.order_by("number")[1], RuleBook.objects.earliest("id")
     tabs = [
         f"/console/members/member/{member.pk}/?tab={tab}"
-        for tab in ("tier", "points", "timeline", "accounts", "family")
+        for tab in ("tier", "points", "timeline", "accounts", "consents", "family")
     ]
     day = f"/console/books/days/{DailyBalance.objects.latest('business_date').business_date}/"
     currency = f"/console/points/pointcurrency/{PointCurrency.objects.get(code='reward').pk}/"

@@ -34,7 +34,7 @@ def take(content: dict, **options) -> dict:
 
 
 def test_the_demo_bank_stands_after_one_configuration(django_assert_max_num_queries):
-    with django_assert_max_num_queries(50):
+    with django_assert_max_num_queries(60):
         answer = take(document(DEMO), first_business_date=datetime.date(2026, 2, 1))
 
     assert answer["kept"] == {}
@@ -42,9 +42,10 @@ def test_the_demo_bank_stands_after_one_configuration(django_assert_max_num_quer
         "bank": 1,
         "branches": 13,
         "currencies": 2,
-        "programmes": 2,
+        "programmes": 5,
         "earning_rules": 5,
         "journal_accounts": 5,
+        "consent_texts": 4,
     }
     assert BusinessDate.objects.get().date == Bank.objects.get().first_business_date == datetime.date(2026, 2, 1)
     lujiazui, head = Branch.objects.get(code="101"), Branch.objects.get(code="000")
@@ -184,10 +185,10 @@ def test_every_complaint_is_listed_with_its_path_and_nothing_is_written():
         "earning_rules[0].programmes: none is no programme",
         "earning_rules[0].purposes_out: statement_fee is taken in and left out",
         "earning_rules[0].reward_rate: is wrong: a number from 0 to 1000000 with at most 6 decimals",
-        "programmes[0].rule_book.conditions: gold asks less growth_points than silver in group 1",
+        "programmes[0].rule_book.conditions: Gold asks for less than silver in group 1: growth points in the last 12 months.",
         "programmes[0].rule_book.multipliers.bronze: is not known here",
         "programmes[0].tiers[1].names: is wrong: a table with a text for each of en, zh-hans, zh-hant",
-        "programmes[1].rule_book.conditions: gold asks no tenure in group 1, silver does",
+        "programmes[1].rule_book.conditions: Gold does not ask in group 1 for what Silver asks: tenure in months.",
     ]
     assert not Bank.objects.exists() and not Programme.objects.exists() and not EarningRule.objects.exists()
 
@@ -195,12 +196,30 @@ def test_every_complaint_is_listed_with_its_path_and_nothing_is_written():
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"window": "3 weeks"}, ".window: is missing or wrong: such as 12 months or 90 days"),
+        ({"window": "3 weeks"}, ".window: is missing or wrong: such as 12 months, 90 days, year or membership year"),
         ({"keep": 1501}, ".keep: asks more than enter"),
         ({"tier": "standard"}, ".tier: is wrong: one of diamond, gold, platinum, silver"),
         ({"metric": "tenure"}, ".window: tenure has none"),
         ({"currency": "reward"}, ".currency: reward is no currency of growth points"),
-        ({"tier": "silver"}, ": silver asks for the same twice in group 1"),
+        (
+            {"metric": "growth"},
+            ".metric: is wrong: one of average_assets, credit_grade, cumulative_contribution, growth_points, "
+            "products_held, risk_grade, tenure, transaction_amount, transaction_count",
+        ),
+        ({"metric": "cumulative_contribution"}, ".window: cumulative_contribution has none"),
+        (
+            {"metric": "cumulative_contribution", "currency": "reward"},
+            ".currency: reward is no currency of growth points",
+        ),
+        ({"metric": "credit_grade", "enter": 0}, ".enter: is wrong: a whole number from 1 to 1000"),
+        ({"metric": "credit_grade"}, ".currency: credit_grade has none"),
+        ({"metric": "risk_grade"}, ".excludes: is true with risk_grade, and with nothing else"),
+        ({"excludes": True}, ".excludes: is true with risk_grade, and with nothing else"),
+        ({"metric": "risk_grade", "excludes": True, "keep": 1}, ".keep: stands at no condition that excludes"),
+        (
+            {"metric": "transaction_amount", "enter": Decimal("0.001")},
+            ".enter: is wrong: an amount in units of money with at most 2 decimals",
+        ),
     ],
 )
 def test_a_condition_that_makes_no_sense_is_refused(change, complaint):
@@ -211,6 +230,53 @@ def test_a_condition_that_makes_no_sense_is_refused(change, complaint):
         take(content)
 
     assert f"programmes[0].rule_book.conditions[1]{complaint}" in refusal.value.complaints
+    assert not Programme.objects.exists()
+
+
+def test_a_ladder_that_makes_no_sense_is_refused_in_whole_sentences():
+    content = document(BERKA)
+    content["programmes"][0]["rule_book"]["conditions"][1]["tier"] = "silver"
+
+    with pytest.raises(InvalidConfiguration) as refusal:
+        take(content)
+
+    assert refusal.value.complaints == [
+        "programmes[0].rule_book.conditions: Silver asks for the same twice in group 1: growth points in the last 12 months.",
+        "programmes[0].rule_book.conditions: Gold has no condition, so nobody could reach it.",
+    ]
+    assert not Programme.objects.exists()
+
+
+def test_every_metric_is_configured_in_its_unit_and_windows_begin_with_a_year():
+    content = document(BERKA)
+    conditions = [
+        {"metric": "transaction_amount", "selection": ["card_spend"], "window": "year", "enter": Decimal("5000.50")},
+        {"metric": "transaction_count", "selection": ["card_spend"], "window": "membership year", "enter": 12},
+        {"metric": "cumulative_contribution", "currency": "growth", "enter": 900},
+        {"metric": "growth_points", "currency": "growth", "window": "membership year", "enter": 100},
+        {"metric": "credit_grade", "enter": 7, "keep": 6},
+        {"metric": "risk_grade", "excludes": True, "enter": 4},
+    ]
+    programme = content["programmes"][1]
+    programme["tiers"] = programme["tiers"][:2]
+    programme["rule_book"]["conditions"] = [{"tier": "silver"} | one for one in conditions]
+
+    take(content)
+
+    made = Condition.objects.filter(rule_book__programme__code="composite").order_by("id")
+    assert list(
+        made.values_list(
+            "metric", "series__metric", "window", "window_length", "enter_minimum", "keep_minimum", "excludes"
+        )
+    ) == [
+        ("transaction_amount", "transaction_amount", "year", None, 500_050, 500_050, False),
+        ("transaction_count", "transaction_count", "membership_year", None, 12, 12, False),
+        ("cumulative_contribution", "growth_points", "", None, 900, 900, False),
+        ("growth_points", "growth_points", "membership_year", None, 100, 100, False),
+        ("credit_grade", None, "", None, 7, 6, False),
+        ("risk_grade", None, "", None, 4, 4, True),
+    ]
+    assert Series.objects.filter(metric="growth_points").count() == 1
 
 
 @pytest.mark.parametrize(

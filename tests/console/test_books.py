@@ -97,7 +97,7 @@ def test_a_date_shows_its_totals_its_journal_and_gives_its_file(booked: House, f
     file = finance.get(FILE)
 
     assert all(text in page for text in ("points-expense", "¥14.00", "redemption-clearing", "¥3.00", "110"))
-    assert file.content == journalling.file(MONDAY)
+    assert file.getvalue() == journalling.file(MONDAY)
     assert file["Content-Disposition"] == 'attachment; filename="gl-2026-03-02.csv"'
     assert finance.get("/console/books/days/2026-03-03/").status_code == 404
     assert finance.get("/console/books/days/2026-13-03/").status_code == 404
@@ -138,6 +138,18 @@ def test_reconciliation_names_what_is_broken_and_since_when(booked: House, finan
     assert [result["name"] for result in answer.context["proof_results"]] == ["balance_runs", "numbers_dense"]
     assert "17/1</span> since 2026-02-27" in answer.content.decode()
     assert "This has not run yet" in answer.content.decode()
+
+
+def test_reconciliation_shows_the_proof_made_last_of_whatever_date(booked: House, finance: Client) -> None:
+    at = datetime.datetime(2026, 3, 3, 17, tzinfo=datetime.UTC)
+    tuesday, hour = MONDAY + datetime.timedelta(days=1), datetime.timedelta(hours=1)
+    run = {"job": "prove", "status": "done", "counts": {}}
+    JobRun.objects.create(business_date=tuesday, started_at=at, finished_at=at, **run)
+    JobRun.objects.create(business_date=MONDAY, started_at=at + hour, finished_at=at + hour, **run)
+
+    answer = finance.get("/console/books/reconciliation/")
+
+    assert answer.context["proof"].business_date == MONDAY
 
 
 def test_before_the_first_totals_the_pages_say_what_to_wait_for(house: House, finance: Client) -> None:

@@ -55,6 +55,7 @@ def test_close_day_closes_up_to_a_date_and_answers_in_json(bank):
         "release",
         "roll_up",
         "review",
+        "warn",
         "expire",
         "remind",
         "prove",

@@ -1,8 +1,8 @@
-"""A second programme over a real bank's data, held lot by lot against a calculation that knows nothing of the product.
+"""A second and a third programme over a real bank's data, held against calculations that know nothing of the product.
 
 Points last for 12 months, everybody redeems all his full 500s by half-years, every tenth activity is refunded in parts, a tenth comes in
-late; the rules stand in second_programme.py. Files come in through a profile, members redeem by the verb, and every night of thirteen
-months closes.
+late; the rules stand in second_programme.py, those of tiers with grace, reviewed at month ends, in third_programme.py. Files come in
+through a profile, members redeem by the verb, and every night of fourteen months closes.
 """
 
 import ast
@@ -10,7 +10,7 @@ import csv
 import datetime
 import gzip
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -24,16 +24,18 @@ from foundation.jobs.models import BusinessDate
 from members.models import Account
 from membership_site import closing, proving
 from points import redeeming
-from points.models import Allocation, Entry, Kind, Lot, Purse
-from tests.journeys import second_programme
+from points.models import Allocation, Entry, Kind, Lot, PointCurrency, Purse
+from tests.journeys import second_programme, third_programme
 from tests.journeys.second_programme import Figures
 from tests.workers import environment, manage
+from tiers.models import Decision
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "berka"
 PROFILES = Path(__file__).resolve().parents[1] / "profiles"
 ACTOR = Actor.job("test")
 DAY = datetime.timedelta(1)
 FIRST, LAST = datetime.date(1993, 12, 30), datetime.date(1995, 1, 31)
+LAST_REVIEW = datetime.date(1995, 2, 28)
 HALF_YEAR_ENDS = (datetime.date(1993, 12, 31), datetime.date(1994, 6, 30), datetime.date(1994, 12, 31))
 REPORTED_LATE = datetime.date(1994, 7, 1)
 AT_ONCE = 500
@@ -50,14 +52,15 @@ TOTALS = {
 }
 
 
-def test_the_calculation_knows_nothing_of_the_product():
-    tree = ast.parse(Path(second_programme.__file__).read_text())
+@pytest.mark.parametrize("programme", [second_programme, third_programme])
+def test_the_calculation_knows_nothing_of_the_product(programme):
+    tree = ast.parse(Path(programme.__file__).read_text())
 
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     imported |= {f"{node.module}" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
-    assert {"csv", "gzip"} <= imported
-    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
+    assert {"calendar", "datetime"} <= imported
+    assert {name.partition(".")[0] for name in imported - {"tests.journeys"}} <= sys.stdlib_module_names
 
 
 def write_refunds(path: Path) -> int:
@@ -90,9 +93,14 @@ def take_in(variables: dict[str, str], *files: Path) -> None:
     manage(variables, "intake", "--profile", f"{PROFILES / 'berka_second.toml'}", *map(str, paths))
 
 
+def reward(rows):
+    """Keep what is of the reward currency."""
+    return rows.filter(currency_id__in=PointCurrency.objects.filter(code="reward").values("pk"))
+
+
 def redeem_all_full(day: datetime.date) -> None:
     """Let everybody redeem all his full 500s at noon of a day, and ask for 500 more, which nobody has."""
-    purses = list(Purse.objects.filter(entries__gt=0).order_by("member_id"))
+    purses = list(reward(Purse.objects.filter(entries__gt=0)).order_by("member_id"))
     full = {purse.member_id: purse.available // AT_ONCE * AT_ONCE for purse in purses}
     wishes = [
         redeeming.Wish(
@@ -114,18 +122,22 @@ def ours() -> dict[str, Standing]:
     accounts = dict(Account.objects.values_list("member_id", "number"))
     moved = {
         (member, kind): abs(points)
-        for member, kind, points in Entry.objects.values_list("member_id", "kind").annotate(points=Sum("points"))
+        for member, kind, points in reward(Entry.objects)
+        .values_list("member_id", "kind")
+        .annotate(points=Sum("points"))
     }
     causes = {
         (member, number): cause
-        for member, number, cause in Entry.objects.filter(kind=Kind.EARN).values_list("member_id", "number", "cause")
+        for member, number, cause in reward(Entry.objects.filter(kind=Kind.EARN)).values_list(
+            "member_id", "number", "cause"
+        )
     }
     lots: dict[int, Lots] = defaultdict(dict)
     for lot in Lot.objects.iterator():
         activity = causes[lot.member_id, lot.number].removeprefix("activity/core/")
         lots[lot.member_id][activity] = (lot.points, lot.expires_on, lot.remaining, lot.expired)
     standing = {}
-    for purse in Purse.objects.filter(entries__gt=0):
+    for purse in reward(Purse.objects.filter(entries__gt=0)):
         sums = [moved.get((purse.member_id, kind), 0) for kind in MOVED]
         sums += [purse.available, purse.owed, purse.pending, purse.held]
         standing[accounts[purse.member_id]] = (sums, lots[purse.member_id])
@@ -150,8 +162,18 @@ def close(through: datetime.date) -> list[float]:
     return [(run.finished_at - run.started_at).total_seconds() for run in runs]
 
 
+def tier_decisions() -> list[third_programme.Decision]:
+    """Return what the reviews have decided, in the form of the calculation."""
+    accounts = dict(Account.objects.values_list("member_id", "number"))
+    rows = Decision.objects.values_list(
+        "member_id", "as_of", "outcome", "from_tier__code", "to_tier__code", "valid_until", "grace_until"
+    )
+    decided = [third_programme.Decision(accounts[member], *rest) for member, *rest in rows]
+    return sorted(decided, key=lambda one: (one.as_of, one.account))
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="the Berka data (../shared/data/berka) is not here")
-def test_a_second_programme_over_berka_meets_an_independent_calculation(committed, tmp_path, capsys):
+def test_a_second_and_a_third_programme_over_berka_meet_independent_calculations(committed, tmp_path, capsys):
     refunds = write_refunds(tmp_path / "refunds.csv")
     write_transactions_in_time(tmp_path / "trans_in_time.csv.gz")
     variables = environment(committed)
@@ -182,5 +204,14 @@ def test_a_second_programme_over_berka_meets_an_independent_calculation(committe
     assert (len(found), Lot.objects.count()) == (1108, 20_216)
     assert refunds == 1584 + 578 + 224 == Reversal.objects.count()
     assert parked == 215 == ParkedReversal.objects.filter(outcome="recorded").count()
-    assert Entry.objects.filter(kind=Kind.CLAWBACK).count() == 2292
+    assert reward(Entry.objects.filter(kind=Kind.CLAWBACK)).count() == 2292
     assert Allocation.objects.filter(debit_number=F("lot_number")).aggregate(paid=Sum("points")) == {"paid": 441}
+
+    nights = close(LAST_REVIEW)
+    decided = tier_decisions()
+
+    assert decided == third_programme.decisions(DATA, first=FIRST, late=REPORTED_LATE, through=LAST_REVIEW)
+    assert (len(nights), {one.as_of for one in decided} >= {datetime.date(1993, 12, 31), LAST_REVIEW}) == (28, True)
+    assert Counter(one.outcome for one in decided) == {
+        "upgraded": 1020, "renewed": 1000, "grace": 1239, "downgraded": 917,
+    }  # fmt: skip

@@ -7,7 +7,8 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from points import holding, lapsing
+from members.models import Member
+from points import holding, lapsing, releasing
 from points.holding import Aside
 from points.ledger import NEVER, Answer, PointsOutOfRange
 from points.models import Allocation, Entry, Hold, Kind, Lot, Purse
@@ -206,6 +207,45 @@ def test_what_has_lapsed_while_it_was_held_comes_back_as_by_a_restore():
     assert books_ok(as_of=MONDAY)
 
 
+def test_what_is_released_between_the_flip_and_its_night_answers_what_can_be_used():
+    """What lapsed with the date that is closing, or became available on the one that opened, is not booked yet."""
+    wang, points = open_bank()
+    post(
+        asked(wang, points, 100, expires_on=MONDAY),
+        asked(wang, points, 30, available_on=TUESDAY),
+        asked(wang, points, 50, expires_on=APRIL_END),
+    )
+    wanted = aside(wang, points, 20)
+    hold(wanted)
+    start_closing(MONDAY)
+
+    answers = release(wanted, today=TUESDAY)
+
+    lapsing.lapse(as_of=MONDAY, first_member=wang.pk, last_member=wang.pk, actor=CLERK)
+    releasing.release(as_of=MONDAY, first_member=wang.pk, last_member=wang.pk, actor=CLERK)
+    assert answers == [Answer("released", None, 100)]
+    assert purse_of(wang, points)["available"] == 100
+
+
+def test_what_had_come_back_once_and_lapses_while_it_is_held_is_gone():
+    """Holding again and again keeps no point for ever: thirty days are given once."""
+    wang, points = open_bank()
+    post(asked(wang, points, 100, expires_on=MONDAY, kind=Kind.RESTORE), asked(wang, points, 50))
+    wanted = aside(wang, points, 120)
+    hold(wanted)
+    start_closing(MONDAY)
+    lapsing.lapse(as_of=MONDAY, first_member=wang.pk, last_member=wang.pk, actor=CLERK)
+    finish_closing(MONDAY)
+
+    answers = release(wanted, today=TUESDAY)
+
+    assert answers == [Answer("released", None, 50)]
+    assert list(Entry.objects.filter(number__gt=2).order_by("number").values_list("kind", "points", "balance_after")) == [
+        (Kind.REDEEM, -100, 50), (Kind.RESTORE, 100, 150), (Kind.EXPIRE, -100, 50),
+    ]  # fmt: skip
+    assert books_ok(as_of=MONDAY)
+
+
 def test_what_comes_back_to_a_purse_that_owes_pays_first():
     wang, points = open_bank()
     post(asked(wang, points, 100, expires_on=APRIL_END))
@@ -242,3 +282,31 @@ def test_one_hold_and_a_thousand_take_the_same_number_of_statements():
     assert Purse.objects.filter(available=90, held=0).count() == 40
     assert set(Lot.objects.values_list("expires_on", flat=True)) == {NEVER}
     assert books_ok()
+
+
+def test_what_a_closed_membership_had_held_is_captured_or_goes_back_and_then_lapses():
+    wang, points = open_bank()
+    post(asked(wang, points, 100, expires_on=MONDAY))
+    captured, released = aside(wang, points, 30), aside(wang, points, 20)
+    hold(captured, released)
+
+    Member.objects.filter(pk=wang.pk).update(status="closed", closed_on=MONDAY)
+
+    assert outcomes(capture(captured)) == ["posted"]
+    assert outcomes(release(released)) == ["released"]
+    assert outcomes(hold(aside(wang, points, 1))) == outcomes(post(asked(wang, points, 1))) == ["unknown_purse"]
+    start_closing()
+    lapsing.lapse(as_of=MONDAY, first_member=1, last_member=wang.pk, actor=CLERK)
+    finish_closing()
+    assert purse_of(wang, points) == {"credited": 100, "debited": 30, "expired": 70, "entries": 3}
+    assert books_ok(as_of=MONDAY)
+
+
+def test_a_membership_opened_again_has_its_purse_back():
+    wang, points = open_bank()
+    post(asked(wang, points, 100))
+    Member.objects.filter(pk=wang.pk).update(status="closed", closed_on=MONDAY)
+
+    Member.objects.filter(pk=wang.pk).update(status="active", closed_on=None)
+
+    assert outcomes(post(asked(wang, points, 1), asked(wang, points, -101))) == ["posted", "posted"]

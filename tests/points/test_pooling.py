@@ -6,18 +6,21 @@ import uuid
 import pytest
 from django.db import IntegrityError, transaction
 
+from foundation.actors import Actor
 from foundation.audit.models import AuditEvent
 from foundation.jobs.models import Bank
 from members import families
 from members.models import FamilyMembership
-from points import pooling, transferring
+from points import freezing, pooling, redeeming, restoring
+from points.ledger import PointsOutOfRange
 from points.models import Entry, Kind, PoolGrant, PoolMonth, Purse
-from tests.factories import MemberFactory, PointCurrencyFactory
-from tests.points.cast import CLERK, MONDAY, asked, books_ok, open_bank, post, purse_of
+from tests.factories import MemberFactory, PointCurrencyFactory, StaffFactory
+from tests.points.cast import CLERK, MONDAY, asked, books_ok, open_bank, post, purse_of, redeem
 
 pytestmark = pytest.mark.django_db
 AT = datetime.datetime(2026, 3, 2, 4, tzinfo=datetime.UTC)
 APRIL = datetime.date(2026, 4, 1)
+IN_APRIL = AT.replace(month=4)
 TRAIL = {"at": AT, "actor": CLERK}
 
 
@@ -37,9 +40,9 @@ def allow(head, place, points, limit):
 
 
 def spend(member, points, amount, **more):
-    details = {"key": uuid.uuid4(), "cause": "shop/1", "occurred_on": MONDAY} | more
+    details = {"caller": "client 1", "reference": uuid.uuid4().hex, "purpose": "shoes"} | TRAIL | more
     with transaction.atomic():
-        return pooling.spend(member_id=member.pk, currency_id=points.pk, points=amount, **details, **TRAIL)
+        return pooling.redeem(member_id=member.pk, currency_id=points.pk, points=amount, **details)
 
 
 def used(place, month=MONDAY):
@@ -62,15 +65,16 @@ def family():
 def test_what_a_member_spends_leaves_the_head_s_purse(family):
     wang, li, points, place = family
 
-    answer = spend(li, points, 60)
+    made = spend(li, points, 60, actor=Actor(user=StaffFactory())).redemption
 
-    assert (answer.outcome, answer.balance_after) == ("posted", 440)
+    assert (made.member_id, made.for_member_id, made.points, made.state) == (wang.pk, li.pk, 60, "done")
     assert purse_of(wang, points) == {"available": 440, "credited": 500, "debited": 60, "entries": 2}
     assert not Purse.objects.filter(member_id=li.pk).exists()
     entry = Entry.objects.get(member_id=wang.pk, number=2)
-    assert (entry.kind, entry.cause, entry.figures["for_member"]) == (Kind.REDEEM, "shop/1", li.pk)
+    assert (entry.kind, entry.cause, entry.figures) == (Kind.REDEEM, made.cause, {"for_member": li.pk})
     assert used(place) == 60
-    assert AuditEvent.objects.get(verb="pool.spend").new == {"payer": wang.pk, "points": 60, "entry": 2}
+    told = {"member": wang.pk, "points": 60, "purpose": "shoes", "for_member": li.pk}
+    assert AuditEvent.objects.get(verb="points.redeem").new == told
     assert books_ok()
 
 
@@ -83,23 +87,44 @@ def test_the_limit_holds_for_the_month_and_begins_anew(family):
     spend(li, points, 40)
     with pytest.raises(pooling.PoolLimitExceeded):
         spend(li, points, 1)
-    spend(li, points, 100, occurred_on=APRIL)
+    spend(li, points, 100, at=IN_APRIL)
 
     assert (used(place), used(place, APRIL)) == (100, 100)
     assert purse_of(wang, points)["available"] == 300
 
 
-def test_the_same_key_again_uses_nothing_up(family):
+def test_the_same_reference_again_uses_nothing_up(family):
     wang, li, points, place = family
-    key = uuid.uuid4()
-    first = spend(li, points, 60, key=key)
+    first = spend(li, points, 60, reference="shoes-1")
 
-    again = spend(li, points, 60, key=key)
+    again = spend(li, points, 60, reference="shoes-1")
 
-    assert (again.outcome, again.number) == ("duplicate", first.number)
+    assert (again.came_before, again.redemption.pk) == (True, first.redemption.pk)
     assert (used(place), purse_of(wang, points)["available"]) == (60, 440)
-    with pytest.raises(transferring.KeyUsedOtherwise):
-        spend(li, points, 61, key=key)
+    with pytest.raises(redeeming.ReferenceReused):
+        spend(li, points, 61, reference="shoes-1")
+    # The head's own references, and another's of the family, are not his.
+    assert not redeem(wang, points, 60, reference="shoes-1").came_before
+
+
+def test_what_was_bought_goes_back_to_the_head_and_reopens_no_limit(family):
+    wang, li, points, place = family
+    made = spend(li, points, 60).redemption
+
+    restoring.cancel(redemption=made, **TRAIL)
+
+    assert (purse_of(wang, points)["available"], used(place)) == (500, 60)
+    assert books_ok()
+
+
+def test_a_frozen_head_pays_nothing(family):
+    wang, li, points, place = family
+    freezing.freeze(member=wang, currency=points, reason="phone lost", **TRAIL)
+
+    with pytest.raises(redeeming.PurseFrozen):
+        spend(li, points, 1)
+
+    assert used(place) == 0
 
 
 def test_a_lowered_limit_holds_at_once_and_a_raised_one_too(family):
@@ -113,7 +138,7 @@ def test_a_lowered_limit_holds_at_once_and_a_raised_one_too(family):
     spend(li, points, 10)
     allow(wang, place, points, 0)
     with pytest.raises(pooling.PoolLimitExceeded):
-        spend(li, points, 1, occurred_on=APRIL)
+        spend(li, points, 1, at=IN_APRIL)
 
     assert used(place) == 70
     assert PoolGrant.objects.count() == 1
@@ -124,7 +149,7 @@ def test_what_the_head_has_not_got_can_t_be_spent_and_uses_nothing_up(family):
     wang, li, points, place = family
     post(asked(wang, points, -450))
 
-    with pytest.raises(transferring.InsufficientPoints):
+    with pytest.raises(redeeming.InsufficientPoints):
         spend(li, points, 60)
 
     assert (used(place), purse_of(wang, points)["available"]) == (0, 50)
@@ -134,7 +159,7 @@ def test_what_the_head_has_not_got_can_t_be_spent_and_uses_nothing_up(family):
 def test_nothing_or_less_can_t_be_spent(family, amount):
     _wang, li, points, place = family
 
-    with pytest.raises(transferring.NothingToTransfer):
+    with pytest.raises(PointsOutOfRange):
         spend(li, points, amount)
 
     assert used(place) == 0
@@ -204,6 +229,20 @@ def test_where_the_bank_has_no_pool_nobody_spends(family):
         spend(li, points, 1)
 
     assert purse_of(wang, points)["available"] == 500
+
+
+def test_what_is_left_is_read_without_a_right_as_nothing(family):
+    wang, li, points, place = family
+    spend(li, points, 60)
+
+    def left(member, today=MONDAY):
+        return pooling.left(member_id=member.pk, currency_id=points.pk, today=today)
+
+    assert (left(li), left(li, APRIL), left(wang), left(MemberFactory())) == (40, 100, 0, 0)
+    allow(wang, place, points, 50)
+    assert left(li) == 0
+    Bank.objects.update(family_pool=False)
+    assert left(li, APRIL) == 0
 
 
 def test_the_database_itself_keeps_a_month_within_its_limit(family):

@@ -40,6 +40,16 @@ ENTRY_COLUMNS = (
     "figures",
 )
 LOT_COLUMNS = ("number", "expires_on", "points", "remaining", "expired", "available_on")
+CREDITS = [
+    {"expires_on": APRIL_END},
+    {"expires_on": NEVER},
+    {},
+    {"expires_on": datetime.date(2077, 5, 31)},
+    {"expires_on": APRIL_END, "available_on": TUESDAY},
+    {"expires_on": APRIL_END, "available_on": MONDAY},
+    {"expires_on": datetime.date(2026, 2, 28), "occurred_on": datetime.date(2026, 2, 1)},
+    {"occurred_on": datetime.date(2026, 2, 1), "figures": {"amount_minor": 100}, "rule_version_id": 7},
+]
 
 
 def in_savepoint(*batch, **more):
@@ -225,19 +235,7 @@ def test_a_currency_may_refuse_a_clawback_that_does_not_fit():
     assert books_ok()
 
 
-@pytest.mark.parametrize(
-    "credit",
-    [
-        {"expires_on": APRIL_END},
-        {"expires_on": NEVER},
-        {},
-        {"expires_on": datetime.date(2077, 5, 31)},
-        {"expires_on": APRIL_END, "available_on": TUESDAY},
-        {"expires_on": APRIL_END, "available_on": MONDAY},
-        {"expires_on": datetime.date(2026, 2, 28), "occurred_on": datetime.date(2026, 2, 1)},
-        {"occurred_on": datetime.date(2026, 2, 1), "figures": {"amount_minor": 100}, "rule_version_id": 7},
-    ],
-)
+@pytest.mark.parametrize("credit", CREDITS)
 def test_a_credit_alone_writes_what_it_writes_among_others(credit):
     wang, points = open_bank()
     among, growth = MemberFactory(), PointCurrencyFactory(growth=True)
@@ -253,6 +251,83 @@ def test_a_credit_alone_writes_what_it_writes_among_others(credit):
     for model, columns in ((Entry, ENTRY_COLUMNS), (Lot, LOT_COLUMNS)):
         rows = model.objects.filter(currency_id=points.pk).order_by("number").values_list(*columns)
         assert list(rows.filter(member_id=wang.pk)) == list(rows.filter(member_id=among.pk))
+    assert books_ok()
+
+
+@pytest.mark.parametrize("credit", CREDITS)
+def test_a_batch_of_credits_writes_what_it_writes_beside_a_stranger(credit):
+    wang, points = open_bank()
+    among, growth = MemberFactory(), PointCurrencyFactory(growth=True)
+    stranger = dataclasses.replace(asked(wang, points, 5), member_id=987_654)
+    for member in (wang, among):
+        post(asked(member, points, 1, cause="activity/core/0"))
+        post(asked(member, growth, 1, cause="activity/core/0"))
+
+    def batch(member):
+        return [
+            asked(member, points, 48, **credit, cause="activity/core/1"),
+            asked(member, growth, 5, cause="activity/core/1"),
+            asked(member, points, 7, **credit, cause="activity/core/2"),
+        ]
+
+    by_themselves = post(*batch(wang))
+    *together, unknown = post(*batch(among), stranger)
+
+    assert by_themselves == together
+    assert unknown.outcome == "unknown_purse"
+    for currency in (points, growth):
+        assert purse_of(wang, currency) == purse_of(among, currency)
+    for model, columns in ((Entry, ENTRY_COLUMNS), (Lot, LOT_COLUMNS)):
+        rows = model.objects.order_by("currency_id", "number").values_list("currency_id", *columns)
+        assert list(rows.filter(member_id=wang.pk)) == list(rows.filter(member_id=among.pk))
+    assert books_ok()
+
+
+def test_a_batch_of_plain_credits_looks_up_one_key_for_few_and_many():
+    wang, points = open_bank()
+    crowd = [wang, *MemberFactory.create_batch(9, branch=wang.branch)]
+    post(*(asked(member, points, 1) for member in crowd))
+    looked_up = []
+
+    for size in (2, 10):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'points_entry'")
+            [[before]] = cursor.fetchall()
+            answers = post(*(asked(member, points, 48) for member in crowd[:size] * 3))
+            cursor.execute("SELECT idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'points_entry'")
+            [[after]] = cursor.fetchall()
+        assert outcomes(answers) == ["posted"] * size * 3
+        looked_up.append(after - before)
+
+    assert looked_up == [1, 1]
+    assert books_ok()
+
+
+def test_a_key_that_came_before_spoils_no_credit_of_its_batch():
+    wang, points = open_bank()
+    among = MemberFactory()
+    first, other = asked(wang, points, 48), asked(wang, points, 7)
+    post(first)
+    post(asked(among, points, 1))
+
+    answers = post(asked(among, points, 5), first, other, other, dataclasses.replace(first, points=49))
+
+    assert outcomes(answers) == ["posted", "duplicate", "posted", "duplicate", "conflict"]
+    assert (purse_of(wang, points)["available"], purse_of(among, points)["available"]) == (55, 6)
+    assert Entry.objects.count() == Lot.objects.count() == 4
+    assert books_ok()
+
+
+def test_a_batch_of_credits_leaves_a_member_out_who_has_left():
+    wang, points = open_bank()
+    left = MemberFactory()
+    post(asked(wang, points, 1), asked(left, points, 1))
+    type(left).objects.filter(pk=left.pk).update(status="closed", closed_on=MONDAY)
+
+    answers = post(asked(wang, points, 5), asked(left, points, 5), asked(wang, points, 7))
+
+    assert outcomes(answers) == ["posted", "unknown_purse", "posted"]
+    assert (purse_of(wang, points)["available"], purse_of(left, points)["available"]) == (13, 1)
     assert books_ok()
 
 

@@ -212,3 +212,23 @@ def test_a_lot_is_never_taken_below_nothing():
 
     assert set(Lot.objects.values_list("remaining", flat=True)) == {0}
     assert books_ok()
+
+
+def test_a_list_by_a_person_leaves_an_event_each_in_one_statement():
+    wang, points = open_bank()
+    crowd = MemberFactory.create_batch(30, branch=wang.branch)
+    post(*(asked(who, points, 50) for who in [wang, *crowd]))
+    teller = Actor(user=UserFactory(is_staff=True))
+
+    with CaptureQueriesContext(connection) as one:
+        redeeming.redeem_each([wish(wang, points, 10)], at=NOON, actor=teller)
+    with CaptureQueriesContext(connection) as many:
+        answers = redeeming.redeem_each(
+            [wish(who, points, 60 if place % 2 else 20) for place, who in enumerate(crowd)], at=NOON, actor=teller
+        )
+
+    assert len(many) == len(one) == 3
+    done = {str(answer.redemption.pk) for answer in answers if answer.redemption}
+    events = AuditEvent.objects.filter(verb="points.redeem", actor=teller.user, new__points=20)
+    assert set(events.values_list("subject_id", flat=True)) == done
+    assert len(done) == events.count() == 15

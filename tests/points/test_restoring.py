@@ -80,6 +80,62 @@ def test_what_comes_back_lasts_as_long_as_it_would_have_and_thirty_days_at_least
     assert lots_of(Entry.objects.filter(kind=Kind.RESTORE)) == [(40, usable_until)]
 
 
+@pytest.mark.parametrize(
+    ("last_day", "returned_on", "usable_until"),
+    [
+        # Redeemed and cancelled on its last day, again and again: thirty days once.
+        (day(0), [day(0), day(0), day(0)], [day(30), day(30), day(30)]),
+        (day(0), [day(0), day(30), day(30)], [day(30), day(30), day(30)]),
+        (day(10), [day(5), day(20), day(35)], [day(35), day(35), day(35)]),
+        # Long enough of its own.
+        (day(360), [day(40), day(350)], [day(360), day(360)]),
+        (NEVER, [day(40), day(400)], [NEVER, NEVER]),
+        # A leap day, and the year's end.
+        (
+            datetime.date(2028, 2, 10),
+            [datetime.date(2028, 1, 31), datetime.date(2028, 3, 1)],
+            [datetime.date(2028, 3, 1)] * 2,
+        ),
+        (
+            datetime.date(2026, 12, 5),
+            [datetime.date(2026, 12, 2), datetime.date(2026, 12, 31)],
+            [datetime.date(2027, 1, 1)] * 2,
+        ),
+    ],
+)
+def test_what_has_come_back_once_keeps_its_day(last_day, returned_on, usable_until):
+    """E04, as a table: the lot's last day, the days of return, the new lots' last days. Each time it is redeemed anew that day."""
+    wang, points = open_bank()
+    post(asked(wang, points, 40, expires_on=last_day))
+    told = []
+
+    made = redeem(wang, points, 40).redemption
+    for returns in returned_on:
+        at = NOON + (returns - MONDAY)
+        told += [last for _points, last in restoring.returning(made, today=returns)]
+        cancel(made, at=at)
+        made = redeem(wang, points, 40, at=at).redemption
+
+    assert [last for _points, last in lots_of(Entry.objects.filter(kind=Kind.RESTORE))] == told == usable_until
+    assert books_ok()
+
+
+def test_what_comes_back_again_after_its_day_lapses_at_once():
+    wang, points = open_bank()
+    post(asked(wang, points, 40, expires_on=day(0)), asked(wang, points, 5))
+    cancel(redeem(wang, points, 40).redemption)
+    made = redeem(wang, points, 42).redemption
+    late = NOON + datetime.timedelta(days=31)
+
+    assert restoring.returning(made, today=day(31)) == [(40, day(30)), (2, NEVER)]
+    cancel(made, at=late)
+
+    kinds = Entry.objects.order_by("number").values_list("kind", "points")
+    assert list(kinds)[-3:] == [(Kind.RESTORE, 40), (Kind.EXPIRE, -40), (Kind.RESTORE, 2)]
+    assert purse_of(wang, points)["available"] == 5
+    assert books_ok()
+
+
 def test_what_comes_back_first_pays_what_is_owed():
     wang, points = open_bank()
     post(asked(wang, points, 100))
@@ -190,3 +246,14 @@ def test_a_person_leaves_an_event():
     event = AuditEvent.objects.get()
     assert (event.verb, event.actor, event.subject_id) == ("points.cancel_redemption", teller, str(made.pk))
     assert (event.old, event.new["state"]) == ({"state": "done"}, "cancelled")
+
+
+def test_a_list_cancelled_by_a_person_leaves_an_event_each():
+    wang, points = open_bank()
+    post(asked(wang, points, 100))
+    ids = [redeem(wang, points, 10).redemption.pk for _ in range(3)]
+
+    restoring.cancel_each(ids, at=NOON, actor=Actor(user=UserFactory(is_staff=True)))
+
+    events = AuditEvent.objects.filter(verb="points.cancel_redemption", new__state="cancelled", old__state="done")
+    assert set(events.values_list("subject_id", flat=True)) == {str(pk) for pk in ids}

@@ -1,6 +1,7 @@
 """The family pages: who is invited answers, the head grants and gives, and nobody reaches into another family."""
 
 import re
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,7 @@ from foundation.jobs.models import Bank
 from foundation.outbox import relaying
 from members import families
 from members.models import FamilyMembership, Member, Person
-from points.models import Kind, PoolGrant, Purse
+from points.models import Kind, PoolGrant, Purse, Redemption
 from tests.factories import MemberFactory, PointCurrencyFactory, UserFactory
 from tests.points.cast import CLERK
 
@@ -209,3 +210,66 @@ def test_the_page_takes_the_same_statements_for_two_and_for_eight(
 
     with django_assert_max_num_queries(20):
         page("/family")
+
+
+@pytest.fixture
+def pool(
+    bank_with_families: None, client: Client, page: Page, post: Callable, signed_in: Client, tao: Member
+) -> Client:
+    """Mei, head with 500 points, lets Tao use 100 a month; his browser."""
+    post(500)
+    place = join(client, signed_in, tao)
+    client.post(f"/family/{place.pk}/limit", {"currency": "points", "points": "100"})
+    return signed_in
+
+
+def purse_of(member: Member) -> int:
+    return Purse.objects.get(pk=(member.pk, PointCurrencyFactory().pk)).available
+
+
+def use(client: Client, amount: str, **more: str):
+    return client.post("/points/points/use", {"points": amount, "key": str(uuid.UUID(int=7)), **more})
+
+
+def test_he_chooses_whose_points_and_takes_them_back(pool: Client, tao: Member, mei: Member) -> None:
+    before = purse_of(mei)
+    asked = pool.get("/points/points/use?pay_from=family").content.decode()
+    checked = use(pool, "60", pay_from="family").content.decode()
+    done = use(pool, "60", pay_from="family", confirmed="1")
+
+    assert "100 left this month" in asked and 'value="family" checked' in asked
+    assert "Left after it" in checked and "<b>40</b>" in checked
+    assert done["Location"] == "/family?done=used"
+    assert purse_of(mei) == before - 60
+    page = pool.get("/family").content.decode()
+    made = Redemption.objects.get()
+    assert "What you used of the family" in page and f"rdm_{made.pk.hex}" in page
+    back = pool.post(f"/family/redemptions/rdm_{made.pk.hex}/give-back")
+    assert back["Location"] == "/family?done=given_back"
+    assert purse_of(mei) == before
+
+
+def test_more_than_the_right_or_after_it_was_taken_back_touches_no_purse(
+    pool: Client, client: Client, tao: Member, mei: Member
+) -> None:
+    before = purse_of(mei)
+
+    over = use(pool, "101", pay_from="family", confirmed="1").content.decode()
+    client.post(f"/family/{place_of(tao).pk}/limit", {"currency": "points", "points": "0"})
+    taken_back = use(pool, "1", pay_from="family", confirmed="1").content.decode()
+
+    assert "more than is left" in over and "more than is left" in taken_back
+    assert purse_of(mei) == before
+    assert not Redemption.objects.exists()
+
+
+def test_the_head_and_strangers_take_nothing_of_it_back(pool: Client, client: Client) -> None:
+    use(pool, "60", pay_from="family", confirmed="1")
+    made = Redemption.objects.get()
+
+    answer = client.post(f"/family/redemptions/rdm_{made.pk.hex}/give-back")
+
+    assert answer.status_code == 404
+    assert client.get(f"/points/points/{made.entry_number}").context["may_give_back"] is False
+    made.refresh_from_db()
+    assert made.state == "done"

@@ -28,8 +28,8 @@ DAY = datetime.timedelta(days=1)
 def test_a_member_without_points_is_told_what_comes(page: Page) -> None:
     PointCurrencyFactory()
 
-    for address in ("/", "/points"):
-        assert "No points yet" in page(address)
+    assert "First steps" in page("/")
+    assert "No points yet" in page("/points")
 
 
 def test_points_are_shown_with_separators_a_true_minus_and_their_worth(page: Page, post: Callable) -> None:

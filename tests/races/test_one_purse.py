@@ -6,16 +6,18 @@ import time
 import uuid
 from collections import Counter
 
-from django.db import transaction
+import pytest
+from django.db import connection, transaction
 from django.db.models import F
 
 from foundation.transactions import commit as committing
 from members.models import Member
-from points import holding
+from points import holding, ledger
 from points.holding import Aside
 from points.models import Entry, Kind, Purse
 from tests.factories import MemberFactory
 from tests.points.cast import CLERK, MONDAY, asked, books_ok, open_bank
+from tests.points.test_defences import as_owner
 from tests.races.test_holding import LATER, NOON
 from tests.races.test_night import at_once
 from tests.races.test_posting import commit, in_rounds
@@ -56,6 +58,7 @@ def test_a_membership_closes_while_its_earnings_run_naively(committed):
     """Who asks for the membership first and writes then, writes after its close."""
     wang, points = open_bank()
     commit(asked(wang, points, 1))
+    as_owner("ALTER TABLE members_member DISABLE TRIGGER close_purses")
     read, closed = threading.Event(), threading.Event()
 
     def earn():
@@ -77,6 +80,109 @@ def test_a_membership_closes_while_its_earnings_run_naively(committed):
     assert at_once(earn, close) == ["posted", "closed"]
     assert Member.objects.get(pk=wang.pk).status == "closed"
     assert Purse.objects.get().available == 4
+
+
+@pytest.fixture
+def saver(committed):
+    """Wang with 100 points, and their currency."""
+    wang, points = open_bank()
+    commit(asked(wang, points, 100))
+    return wang, points
+
+
+def somebody_waits():
+    """Wait until another connection waits for a lock; tell whether one does."""
+    for _ in range(600):
+        with connection.cursor() as cursor:
+            # Inside a transaction what was seen of the others is kept otherwise.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone() != (0,):
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def closes_amid_a_posting(wang, points):
+    """Post without committing yet, and close meanwhile, until it has to wait: return what the posting answered."""
+    posted = threading.Event()
+
+    def post_slowly():
+        with transaction.atomic():
+            [answer] = ledger.post([asked(wang, points, 3)], actor=CLERK)
+            posted.set()
+            assert somebody_waits()
+        return answer.outcome
+
+    def close():
+        posted.wait(timeout=30)
+        return close_membership(wang)
+
+    return at_once(post_slowly, close)
+
+
+def test_a_membership_closes_after_what_is_being_booked(saver):
+    """The close waits for the purse, so that no entry is committed after it."""
+    wang, points = saver
+
+    assert closes_amid_a_posting(wang, points) == ["posted", 1]
+
+    purse = Purse.objects.get()
+    assert (purse.closed_credited, purse.closed_spent, Member.objects.get(pk=wang.pk).status) == (103, 0, "closed")
+    assert commit(asked(wang, points, 3))[0].outcome == "unknown_purse"
+    assert books_ok()
+
+
+def test_a_membership_closes_before_what_is_being_booked_naively(saver):
+    """Who closes without the purse is done first, and an entry of a closed membership is committed after it."""
+    wang, points = saver
+    as_owner("ALTER TABLE members_member DISABLE TRIGGER close_purses")
+
+    with transaction.atomic():
+        [answer] = ledger.post([asked(wang, points, 3)], actor=CLERK)
+        assert at_once(lambda: close_membership(wang)) == [1]
+
+    assert (answer.outcome, Purse.objects.get().credited) == ("posted", 103)
+
+
+def books_amid_a_close(wang, points, amount):
+    """Close without committing yet, and post meanwhile, until it has to wait: return what the posting answered."""
+    closing = threading.Event()
+
+    def close_slowly():
+        with transaction.atomic():
+            close_membership(wang)
+            closing.set()
+            assert somebody_waits()
+
+    def post():
+        closing.wait(timeout=30)
+        return commit(asked(wang, points, amount))[0].outcome
+
+    return at_once(close_slowly, post)
+
+
+@pytest.mark.parametrize("amount", [3, -3])
+def test_who_waits_for_a_purse_while_its_membership_closes_is_refused(saver, amount):
+    """It has looked at the membership before it gets the purse: the purse itself stops it, and posted again it is told."""
+    wang, points = saver
+
+    assert books_amid_a_close(wang, points, amount) == [None, "unknown_purse"]
+
+    assert Entry.objects.count() == 1
+    assert books_ok()
+
+
+def test_who_waits_for_a_purse_while_its_membership_closes_books_naively(saver):
+    """Where the purse doesn't know that it is closed, who has looked before books after."""
+    wang, points = saver
+    as_owner("ALTER TABLE points_purse DROP CONSTRAINT closed_purse_takes_nothing")
+
+    assert books_amid_a_close(wang, points, 3) == [None, "posted"]
+
+    assert Entry.objects.count() == 2
 
 
 def test_staff_member_partner_and_reversals_on_one_purse(committed):

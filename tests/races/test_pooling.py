@@ -34,13 +34,13 @@ def test_twenty_spend_the_last_hundred(committed):
 
     def spend_ten():
         try:
-            return spend(li, points, 10).outcome
+            return spend(li, points, 10).redemption.state
         except pooling.PoolLimitExceeded as refusal:
             return refusal.code
 
     answers = at_once(*[spend_ten] * 20)
 
-    assert sorted(answers) == ["pool_limit_exceeded"] * 10 + ["posted"] * 10
+    assert sorted(answers) == ["done"] * 10 + ["pool_limit_exceeded"] * 10
     assert PoolMonth.objects.get(membership=place).points_used == 100
     assert purse_of(wang, points) == {"available": 900, "credited": 1_000, "debited": 100, "entries": 11}
     assert books_ok()
@@ -70,15 +70,15 @@ def test_the_head_leaves_while_a_member_spends(committed):
 
     def spend_one():
         try:
-            return spend(li, points, 1).outcome
+            return spend(li, points, 1).redemption.state
         except pooling.NoPool as refusal:
             return refusal.code
 
     answers = at_once(*[spend_one] * 8, lambda: transactions.commit(families.leave, member_id=wang.pk, **TRAIL))
 
     assert answers[-1] is None
-    assert set(answers[:-1]) <= {"posted", "no_pool"}
-    assert purse_of(wang, points).get("debited", 0) == answers.count("posted")
+    assert set(answers[:-1]) <= {"done", "no_pool"}
+    assert purse_of(wang, points).get("debited", 0) == answers.count("done")
     assert spend_one() == "no_pool"
 
 

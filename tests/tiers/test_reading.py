@@ -31,7 +31,7 @@ DOCUMENT = {
 
 @pytest.fixture
 def programme():
-    BankFactory()
+    BankFactory(first_business_date=datetime.date(2025, 1, 1))
     PointCurrencyFactory(growth=True)
     return ProgrammeFactory()
 
@@ -79,7 +79,7 @@ def test_a_quantity_counted_already_keeps_its_series_and_a_new_one_gets_one(prog
         ({"grace": "soon"}, "grace: is wrong: such as 90 days or 3 months"),
         ({"grace_by_tier": {"silver": "9 days"}}, "grace_by_tier.silver: is wrong: the rule book's grace is in months"),
         ({"calendar": "fortnightly"}, "calendar: is wrong: one of"),
-        ({"conditions": []}, "conditions: silver has none, so nobody could reach it"),
+        ({"conditions": []}, "conditions: Silver has no condition, so nobody could reach it."),
         ({"wishes": 3}, "wishes: is not known here"),
     ],
 )

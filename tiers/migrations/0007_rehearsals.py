@@ -12,7 +12,7 @@ UPDATE tiers_series SET late_from = open.date FROM jobs_businessdate AS open WHE
 class Migration(migrations.Migration):
     dependencies = [
         ("members", "0003_families"),
-        ("tiers", "0005_reviews"),
+        ("tiers", "0006_metrics"),
     ]
 
     operations = [

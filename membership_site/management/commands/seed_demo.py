@@ -4,6 +4,7 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from foundation.actors import Actor
@@ -60,3 +61,5 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{'/api/v1':<10} {seeding.SYSTEM_CLIENT:<12} {seeding.secret_of(seeding.SYSTEM_CLIENT)}  OAuth client credentials"
         )
+        if settings.MESSAGES_PROVIDER == "file":
+            self.stdout.write(f"{'messages':<10} codes and links to members are lines of {settings.MESSAGES_FILE}")

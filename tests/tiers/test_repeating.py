@@ -6,7 +6,7 @@ from django.db import connection
 from foundation.actors import Actor
 from tests.factories import BankFactory, MemberFactory
 from tests.tiers.history import DAY, FIRST, History
-from tiers import looking_back, reviewing
+from tiers import repeating, reviewing
 from tiers.models import Decision, LateJump, RunningTotal, Standing
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,7 @@ def bank():
 
 
 def again(as_of, *, first=1, last=LAST):
-    return looking_back.review_again(as_of=as_of, first_member=first, last_member=last)
+    return repeating.review_again(as_of=as_of, first_member=first, last_member=last)
 
 
 def live():

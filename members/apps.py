@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+
+
+class Members(AppConfig):
+    name = "members"
+
+    def ready(self) -> None:
+        """Let codes and welcomes be written when the outbox sends them."""
+        from foundation.messaging.sending import register
+        from members import accepting, verifying, writing
+
+        register(kind=verifying.CODE, write=writing.write_codes)
+        register(kind=accepting.WELCOME, write=writing.write_welcomes)

@@ -1,0 +1,87 @@
+"""Writing messages to people: the code, the link, the welcome, and the word to a member whose details somebody else gave.
+
+The address is unsealed here, as the message is sent; nothing of it is kept or logged.
+"""
+
+import datetime
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from foundation.messaging.providers import MAIL, SMS, Message
+from foundation.outbox.models import Obligation
+from members import joining, verifying
+from members.codes import OneTimeCode
+from members.models import Member
+from members.sealing import PersonalData, open_person
+
+Form, Purpose = OneTimeCode.Form, OneTimeCode.Purpose
+
+
+def write_codes(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Write each code to whom it belongs; nothing for decoys that are nobody's, for what is over, used or replaced."""
+    codes = OneTimeCode.objects.select_related("enrolment__known_member__person", "member__person")
+    found = {str(code.pk): code for code in codes.filter(pk__in=[one.payload["about"] for one in owed])}
+    return [_code(one.key, found.get(one.payload["about"]), at) for one in owed]
+
+
+def write_welcomes(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Write each new member his welcome."""
+    members = Member.objects.select_related("person").in_bulk([one.member_id for one in owed])
+    return [_welcome(one.key, members.get(one.member_id)) for one in owed]
+
+
+def _code(key: str, code: OneTimeCode | None, at: datetime.datetime) -> Message | None:
+    if code is None or code.used_at or code.replaced_at or code.expires_at <= at:
+        return None
+    if code.member:
+        return _to_member(key, code.member, _sign_in_text, code)
+    if code.enrolment is None or code.enrolment.wrapped_key is None:
+        return None
+    if code.enrolment.known_member:
+        return _to_member(key, code.enrolment.known_member, _known_text, code)
+    data = joining.data_of(code.enrolment)
+    via, to = (SMS, data.phone) if code.enrolment.via == SMS else (MAIL, data.email)
+    with override(code.enrolment.language):
+        return Message(key=key, via=via, to=to, subject=_("Your membership"), text=_enrol_text(code))
+
+
+def _welcome(key: str, member: Member | None) -> Message | None:
+    return _to_member(key, member, _welcome_text, None) if member else None
+
+
+def _to_member(key: str, member: Member, write, code: OneTimeCode | None) -> Message | None:
+    data = open_person(member.person) if hasattr(member, "person") else PersonalData()
+    via, to = (SMS, data.phone) if data.phone else (MAIL, data.email)
+    if not to:
+        return None
+    with override(member.language or settings.LANGUAGE_CODE):
+        return Message(key=key, via=via, to=to, subject=_("Your membership"), text=write(member, code))
+
+
+def _enrol_text(code: OneTimeCode) -> str:
+    secret = verifying.secret_of(code)
+    reference = code.enrolment.reference if code.enrolment else ""
+    if code.form == Form.LINK:
+        link = f"{settings.SITE_URL}/join/link/{code.pk}/{secret}"
+        said = _("Go on with your membership here, within 24 hours: %(link)s (reference %(reference)s)")
+        return said % {"link": link, "reference": reference}
+    said = _("%(code)s is your code to join, for ten minutes. Reference: %(reference)s. Tell it to nobody.")
+    return said % {"code": secret, "reference": reference}
+
+
+def _sign_in_text(member: Member, code: OneTimeCode | None) -> str:
+    said = _("%(code)s is your code to sign in, for ten minutes. Tell it to nobody: the bank never asks for it.")
+    return said % {"code": verifying.secret_of(code) if code else ""}
+
+
+def _known_text(member: Member, code: OneTimeCode | None) -> str:
+    said = _("Somebody wants to join with your details, but you are a member already. Was it you? Sign in: %(link)s")
+    return said % {"link": f"{settings.SITE_URL}/accounts/login/"}
+
+
+def _welcome_text(member: Member, code: OneTimeCode | None) -> str:
+    said = _("Welcome. Your member number is %(number)s. Your points and what earns them: %(link)s")
+    return said % {"number": member.number, "link": f"{settings.SITE_URL}/"}
