@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from foundation.money import number
 from tiers.forming import BY_TIER
-from tiers.models import Metric, Tier
+from tiers.models import Tier
 
 
 def by_field(complaints: Iterable[str], *, tiers: Sequence[Tier]) -> dict[str, list[str]]:
@@ -17,7 +17,7 @@ def by_field(complaints: Iterable[str], *, tiers: Sequence[Tier]) -> dict[str, l
     for complaint in complaints:
         path, _colon, fragment = complaint.partition(": ")
         field = _field(path, fragment, tiers)
-        sentence = worded(fragment, tiers=tiers)
+        sentence = worded(fragment)
         sentences = found.setdefault(field, [])
         if sentence not in sentences:
             sentences.append(sentence)
@@ -47,35 +47,30 @@ def _place(fragment: str, tier: Tier) -> int:
 FIELDS = {"calendar", "upgrades", "validity_months", "downgrade", "down", "grace"}
 
 
-def worded(fragment: str, *, tiers: Sequence[Tier]) -> str:
+def worded(fragment: str) -> str:
     """Return a fragment of the reader, which complains in English, as a sentence in the reader's language; others as they stand."""
-    names = {tier.code: str(tier) for tier in tiers}
     for pattern, said in SAID:
         if match := re.fullmatch(pattern, fragment):
-            return said(match, names)
+            return said(match)
     return fragment
 
 
-def _metric(code: str) -> str:
-    return str(Metric(code).label) if code in Metric.values else code
+def _plain(sentence: Callable[[], str]) -> Callable[[re.Match[str]], str]:
+    return lambda _match: sentence()
 
 
-def _plain(sentence: Callable[[], str]) -> Callable[[re.Match[str], dict[str, str]], str]:
-    return lambda _match, _names: sentence()
-
-
-SAID: list[tuple[str, Callable[[Any, dict[str, str]], str]]] = [
+SAID: list[tuple[str, Callable[[Any], str]]] = [
     (r"is (?:missing|wrong): a whole number from 0 to \d{10,}", _plain(lambda: _("Give a whole number."))),
     (
         r"is (?:missing|wrong): a whole number from (\d+) to (\d+)",
-        lambda found, _names: (
+        lambda found: (
             _("Give a whole number from %(least)s to %(most)s.")
             % {"least": number(int(found[1])), "most": number(int(found[2]))}
         ),
     ),
     (
         r"is (?:missing|wrong): a number from 0 to (\d+) with at most (\d+) decimals",
-        lambda found, _names: (
+        lambda found: (
             _("Give a number up to %(most)s, with %(places)s decimals at most.")
             % {"most": number(int(found[1])), "places": found[2]}
         ),
@@ -100,37 +95,7 @@ SAID: list[tuple[str, Callable[[Any, dict[str, str]], str]]] = [
     (r".* is no currency of growth points", _plain(lambda: _("Choose which growth points count."))),
     (r"is not known here", _plain(lambda: _("A term of these rules is not known."))),
     (
-        r"(\S+) has none, so nobody could reach it",
-        lambda found, names: (
-            _("Nobody could reach %(tier)s: it asks for nothing yet.") % {"tier": names.get(found[1], found[1])}
-        ),
-    ),
-    (
-        r"\S+ asks for the same twice in group (\d+)",
-        lambda found, _names: _("Way %(way)s asks for this twice.") % {"way": found[1]},
-    ),
-    (
-        r"(\S+) asks no (\S+) in group (\d+), (\S+) does",
-        lambda found, names: (
-            _("Way %(way)s of %(lower)s asks for %(metric)s, that of %(tier)s doesn't; it must ask for as much.")
-            % {
-                "way": found[3],
-                "lower": names.get(found[4], found[4]),
-                "metric": _metric(found[2]),
-                "tier": names.get(found[1], found[1]),
-            }
-        ),
-    ),
-    (
-        r"(\S+) asks less (\S+) than (\S+) in group (\d+)",
-        lambda found, names: (
-            _("Way %(way)s of %(tier)s asks for less %(metric)s than that of %(lower)s.")
-            % {
-                "way": found[4],
-                "tier": names.get(found[1], found[1]),
-                "metric": _metric(found[2]),
-                "lower": names.get(found[3], found[3]),
-            }
-        ),
+        r"(?:stands at no condition that excludes|is true with risk_grade.*)",
+        _plain(lambda: _("Choose one of the list.")),
     ),
 ]

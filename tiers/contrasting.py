@@ -80,6 +80,10 @@ def _terms(ladder: Ladder, words: Words) -> dict[_Term, str]:
 def _minima(condition: Condition, words: Words) -> Iterator[tuple[_Term, str]]:
     measure = Measure.of(condition)
     label = words.label(measure)
+    if condition.excludes:
+        what = _("ruled out from this %(measure)s on") % {"measure": label}
+        yield _Term(tier=condition.tier_id, what=what), words.shown(measure, condition.enter_minimum)
+        return
     what = label if condition.group == 1 else _("way %(number)s: %(what)s") % {"number": condition.group, "what": label}
     for purpose, minimum in ((_("to enter"), condition.enter_minimum), (_("to keep"), condition.keep_minimum)):
         named = _("%(what)s, %(purpose)s") % {"what": what, "purpose": purpose}

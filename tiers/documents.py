@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from tiers.compiling import Ladder
-from tiers.models import Condition, Metric, RuleBook
+from tiers.models import IN_MONEY, Condition, RuleBook
 
 # What is written only where it differs from what absence means.
 EMPTY: tuple[Any, ...] = ("", None, [], {})
@@ -40,19 +40,27 @@ def document_of(ladder: Ladder) -> dict[str, Any]:
 
 def _condition(condition: Condition) -> dict[str, Any]:
     series = condition.series
-    money = condition.metric == Metric.AVERAGE_ASSETS
+    money = condition.metric in IN_MONEY
     enter, keep = condition.enter_minimum, condition.keep_minimum
     written_out = {
         "tier": condition.tier.code,
-        "group": condition.group,
+        "excludes": condition.excludes or None,
+        "group": None if condition.excludes else condition.group,
         "metric": str(condition.metric),
         "currency": series.currency.code if series and series.currency else None,
         "selection": list(series.selection) if series else None,
-        "window": f"{condition.window_length} {condition.window}" if condition.window else None,
+        "window": _window(condition),
         "enter": written(Decimal(enter) / 100) if money else enter,
         "keep": None if keep == enter else written(Decimal(keep) / 100) if money else keep,
     }
     return {key: value for key, value in written_out.items() if value not in EMPTY}
+
+
+def _window(condition: Condition) -> str:
+    """Return a window such as "12 months" or "membership year"; a year has no length."""
+    if condition.window_length:
+        return f"{condition.window_length} {condition.window}"
+    return condition.window.replace("_", " ")
 
 
 def written(exact: Decimal) -> int | str:

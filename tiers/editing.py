@@ -38,7 +38,7 @@ from tiers import (
 from tiers.compiling import load
 from tiers.describing import Words
 from tiers.documents import document_of
-from tiers.models import Draft, Programme, RuleBook, Tier
+from tiers.models import Draft, Metric, Programme, RuleBook, Tier
 
 MONTHS = (3, 6, 12)
 
@@ -218,8 +218,10 @@ def _altered(document: dict[str, Any], button: str, tiers: list[Tier]) -> tuple[
             added = {"tier": tier, "group": max(numbers, default=0) + 1}
         case "condition" if tier:
             added = {"tier": tier, "group": group}
+        case "exclude" if tier:
+            added = {"tier": tier, "metric": Metric.RISK_GRADE.value, "excludes": True}
         case "up" if tier:
-            way = [one for one in of_tier if one.get("group", 1) == group]
+            way = [one for one in of_tier if one.get("group", 1) == group and not one.get("excludes")]
             above = [code for code in codes[codes.index(tier) + 1 :] if _lacks(conditions, code, group)]
             conditions += [one | {"tier": code} for code in above for one in way]
         case "remove" if rest and re.fullmatch(r"\d{1,4}", rest[0]):
@@ -229,12 +231,14 @@ def _altered(document: dict[str, Any], button: str, tiers: list[Tier]) -> tuple[
     if added:
         conditions.append(added)
     conditions = forming.in_order(conditions, tiers)
+    focus = "enter" if added and added.get("excludes") else "metric"
     place = next((index for index, one in enumerate(conditions) if one is added), None)
-    return document | {"conditions": conditions}, f"c-{place}-metric" if place is not None else f"tier-{tier}"
+    return document | {"conditions": conditions}, f"c-{place}-{focus}" if place is not None else f"tier-{tier}"
 
 
 def _lacks(conditions: list[dict[str, Any]], code: str, group: int) -> bool:
-    return not any(one.get("tier") == code and one.get("group", 1) == group for one in conditions)
+    asked = [one for one in conditions if one.get("tier") == code and not one.get("excludes")]
+    return not any(one.get("group", 1) == group for one in asked)
 
 
 def _without(conditions: list[dict[str, Any]], place: int) -> list[dict[str, Any]]:

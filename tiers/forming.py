@@ -8,8 +8,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from points.models import PointCurrency
-from tiers.models import Condition, Metric, RuleBook, Tier
-from tiers.reading import SELECTING, WINDOWED
+from tiers.models import IN_GROWTH_POINTS, SELECTING, WINDOWED, Condition, Metric, RuleBook, Tier
+from tiers.reading import YEARS
 
 WHOLE = re.compile(r"-?\d{1,15}")
 FRACTION = re.compile(r"\d{1,15}\.\d{1,6}")
@@ -17,9 +17,6 @@ FRACTION = re.compile(r"\d{1,15}\.\d{1,6}")
 LONGEST = 200
 GENERAL = ("calendar", "upgrades", "validity_months", "downgrade", "down", "grace")
 BY_TIER = {"multipliers": "multiplier", "validity_by_tier": "validity", "grace_by_tier": "grace"}
-IN_GROWTH_POINTS = ("growth_points", "cumulative_contribution")
-# Windows that have no length, by how a document writes them.
-YEARS = {one.replace("_", " "): one for one in Condition.Window.values if one not in ("", "months", "days")}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,11 +57,12 @@ class Way:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Step:
-    """A tier's part of the form; the standard tier has no ways."""
+    """A tier's part of the form; the standard tier has no ways. `exclusions` rule it out, whatever else is met."""
 
     tier: Tier
     fields: list[Field]
     ways: list[Way]
+    exclusions: list[Row]
     errors: Sequence[str]
 
 
@@ -99,6 +97,9 @@ def typed(posted: Mapping[str, Any], *, tiers: Sequence[Tier]) -> dict[str, Any]
 
 def _condition(posted: Mapping[str, Any], prefix: str, said: Any) -> dict[str, Any]:
     metric = str(posted.get(f"{prefix}metric", ""))
+    if metric == Metric.RISK_GRADE:
+        excluding = {name: said(f"{prefix}{name}") for name in ("tier", "metric", "enter")}
+        return _filled(excluding | {"excludes": True})
     condition = {name: said(f"{prefix}{name}") for name in ("tier", "group", "metric", "enter", "keep")}
     if metric in IN_GROWTH_POINTS:
         condition["currency"] = said(f"{prefix}currency")
@@ -218,11 +219,9 @@ class _Shown:
                     help=_("In the unit of the general terms; empty: as they say."),
                 ),
             ]  # fmt: skip
-        asked = [
-            (index, one)
-            for index, one in enumerate(self.document.get("conditions", ()))
-            if one.get("tier") == tier.code
-        ]
+        own = [(at, one) for at, one in enumerate(self.document.get("conditions", ())) if one.get("tier") == tier.code]
+        exclusions = [self.exclusion(index, one) for index, one in own if one.get("excludes")]
+        asked = [(index, one) for index, one in own if not one.get("excludes")]
         ways = [
             Way(
                 number=number,
@@ -230,12 +229,20 @@ class _Shown:
             )
             for number in sorted({_number(one.get("group", 1)) for _index, one in asked})
         ]
-        return Step(tier=tier, fields=fields, ways=ways, errors=self.errors.get(f"tier-{tier.code}", ()))
+        errors = self.errors.get(f"tier-{tier.code}", ())
+        return Step(tier=tier, fields=fields, ways=ways, exclusions=exclusions, errors=errors)
+
+    def exclusion(self, index: int, condition: Mapping[str, Any]) -> Row:
+        enter = self.field(
+            f"c-{index}-enter", _("ruled out from this risk grade on"), condition.get("enter"), numeric=True
+        )
+        return Row(index=index, fields=[enter], errors=self.errors.get(f"c-{index}", ()))
 
     def row(self, index: int, condition: Mapping[str, Any]) -> Row:
         prefix, said = f"c-{index}-", condition.get
         length, unit = _parted(said("window"))
         choose = [("", _("Choose what is measured")), *Metric.choices]
+        choose.remove((Metric.RISK_GRADE.value, Metric.RISK_GRADE.label))
         window_unit = self.field(
             f"{prefix}window_unit", _("unit of the window"), unit or "months",
             options=[one for one in Condition.Window.choices if one[0]],
@@ -245,7 +252,7 @@ class _Shown:
             self.field(f"{prefix}metric", _("what is measured"), said("metric"), options=choose),
             self.field(
                 f"{prefix}currency", _("point currency"), said("currency"), options=self.currencies,
-                values=" ".join(IN_GROWTH_POINTS), **needs,
+                values=" ".join(sorted(IN_GROWTH_POINTS)), **needs,
             ),
             self.field(
                 f"{prefix}window", _("window"), length, unit=window_unit, numeric=True, values=" ".join(sorted(WINDOWED)),

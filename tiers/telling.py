@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from tiers.compiling import Ladder, Measure, Value
 from tiers.describing import Words, both, counting
 from tiers.lasting import lasting
-from tiers.models import Condition, Tier
+from tiers.models import GRADES, Condition, Tier
 
 # The clarity rule: nobody keeps more than two conditions of one sentence in mind.
 MOST_IN_A_SENTENCE = 2
@@ -55,7 +55,7 @@ def in_each_language(ladder: Ladder, words: Words | None = None) -> list[Wording
 
 def _told(ladder: Ladder, tier: Tier, words: Words) -> Told:
     multiplier = next((one.multiplier for one in ladder.terms if one.tier_id == tier.pk), 1)
-    sentences = reaching(ladder, tier, words) + keeping(ladder, tier, words)
+    sentences = reaching(ladder, tier, words) + keeping(ladder, tier, words) + excluding(ladder, tier, words)
     if multiplier != 1:
         sentences.append(
             _("Points are multiplied by %(factor)s.") % {"factor": f"{multiplier:f}".rstrip("0").rstrip(".")}
@@ -82,6 +82,15 @@ def keeping(ladder: Ladder, tier: Tier, words: Words) -> list[str]:
     opening = _("%(tier)s is kept with %(what)s.")
     several = _("%(tier)s is kept in any of %(count)s ways.")
     return _said(ways, tier, opening=opening, several=several)
+
+
+def excluding(ladder: Ladder, tier: Tier, words: Words) -> list[str]:
+    """Return what rules a tier out, whatever else is met."""
+    return [
+        _("Who has a risk grade of %(grade)s or more never has it.")
+        % {"grade": words.shown(Measure.of(one), one.enter_minimum)}
+        for one in ladder.exclusions_of(tier)
+    ]
 
 
 def _said(ways: dict[int, list[str]], tier: Tier, *, opening: str, several: str) -> list[str]:
@@ -116,7 +125,7 @@ def example(ladder: Ladder, tier: Tier, words: Words) -> list[str]:
     sentences = [_("Example: a member has %(figures)s.") % {"figures": both(first)}]
     sentences += [_("The member also has %(figures)s.") % {"figures": both(pair)} for pair in rest]
     sentences.append(_("That makes %(tier)s.") % {"tier": reached})
-    short = next((one for one in group if one.enter_minimum > 0), None)
+    short = next((one for one in group if one.enter_minimum > (1 if one.metric in GRADES else 0)), None)
     if short is None:
         return sentences
     measure = Measure.of(short)
@@ -139,15 +148,18 @@ def example(ladder: Ladder, tier: Tier, words: Words) -> list[str]:
 def target(ladder: Ladder, figures: dict[str, Value], present: Tier | None = None) -> Tier:
     """Return the highest tier that figures by measure key satisfy for a holder of `present` (none: standard), as reviews find it.
 
-    A figure that is not given is 0.
+    A figure that is not given is 0, a grade that is not given was never reported.
     """
     rank = present.rank if present else 0
 
     def met(condition: Condition, tier: Tier) -> bool:
         minimum = condition.keep_minimum if tier.rank <= rank else condition.enter_minimum
-        return figures.get(Measure.of(condition).key, Value(total=0)).reaches(minimum)
+        measure = Measure.of(condition)
+        nothing = Value(total=None if measure.metric in GRADES else 0)
+        return figures.get(measure.key, nothing).meets(condition, minimum)
 
     for tier in reversed(ladder.tiers[1:]):
-        if any(all(met(one, tier) for one in group) for group in ladder.groups_of(tier)):
+        is_ruled_in = all(met(one, tier) for one in ladder.exclusions_of(tier))
+        if is_ruled_in and any(all(met(one, tier) for one in group) for group in ladder.groups_of(tier)):
             return tier
     return ladder.tiers[0]

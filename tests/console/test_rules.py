@@ -51,6 +51,9 @@ def form_of(page) -> dict[str, str]:
         for row in (row for way in step.ways for row in way.rows):
             said |= {f"c-{row.index}-tier": step.tier.code}
             fields += row.fields
+        for row in step.exclusions:
+            said |= {f"c-{row.index}-tier": step.tier.code, f"c-{row.index}-metric": "risk_grade"}
+            fields += row.fields
         for way in step.ways:
             said |= {f"c-{row.index}-group": str(way.number) for row in way.rows}
     for field in [*fields, *(one.unit for one in fields if one.unit)]:
@@ -115,6 +118,10 @@ def test_ways_and_conditions_come_and_go_by_buttons(real: Rules) -> None:
     assert shape().count(("gold", 3)) == 2
     press("remove:2")
     press("remove:2")
+    excluded = press("exclude:gold")
+    assert {"tier": "gold", "metric": "risk_grade", "excludes": True} in Draft.objects.get().document["conditions"]
+    [place] = re.findall(r"#c-(\d+)-enter", excluded["Location"])
+    press(f"remove:{place}")
     assert shape() == [("silver", 1), ("silver", 2), ("gold", 1), ("gold", 2), ("gold", 3), ("gold", 3)]
     for nonsense in ("way:emperor", "remove:x", "condition", "up:gold:x", "::", "remove:999"):
         press(nonsense)

@@ -6,7 +6,10 @@ MAY = datetime.date(2026, 5, 1)
 # The bank's first business date, so that no window of these rules is longer than its history.
 LONG_AGO = datetime.date(2020, 1, 1)
 CALENDARS = ("nightly", "month_end", "quarter_end", "half_year_end", "year_end", "anniversary")
-METRICS = ("growth_points", "average_assets", "transaction_count", "products_held", "tenure")
+METRICS = (
+    "growth_points", "average_assets", "transaction_count", "transaction_amount", "products_held", "tenure",
+    "credit_grade", "cumulative_contribution",
+)  # fmt: skip
 
 
 def random_document(random, programme):
@@ -25,6 +28,10 @@ def random_document(random, programme):
         "validity_by_tier": {code: random.randint(1, 24) for code in random.sample(codes, random.randint(0, 2))},
         "conditions": [one for group in range(1, random.randint(2, 4)) for one in _group(random, group, codes)],
     }
+    if random.random() < 0.4:
+        document["conditions"].append(
+            {"tier": random.choice(codes), "metric": "risk_grade", "excludes": True, "enter": random.randint(1, 5)}
+        )
     if random.random() < 0.7:
         document["validity_months"] = random.randint(1, 24)
     if downgrade == "grace":
@@ -38,16 +45,17 @@ def random_document(random, programme):
 def _group(random, number, codes):
     for metric in random.sample(METRICS, random.randint(1, 4)):
         quantity = {"metric": metric}
-        if metric == "growth_points":
+        if metric in ("growth_points", "cumulative_contribution"):
             quantity["currency"] = "growth"
-        if metric in ("growth_points", "average_assets", "transaction_count"):
-            quantity["window"] = f"{random.randint(1, 12)} {random.choice(('months', 'days'))}"
+        if metric in ("growth_points", "average_assets", "transaction_count", "transaction_amount"):
+            length = f"{random.randint(1, 12)} {random.choice(('months', 'days'))}"
+            quantity["window"] = random.choice((length, length, "year", "membership year"))
         if metric == "average_assets" and random.random() < 0.5:
             quantity["selection"] = ["deposit", "fund"]
         enter = random.randint(1, 50)
         for code in codes:
-            keep = max(enter - random.randint(0, 9), 0)
-            fraction = random.choice(("", ".5", ".25")) if metric == "average_assets" else ""
+            keep = max(enter - random.randint(0, 9), 1)
+            fraction = random.choice(("", ".5", ".25")) if metric in ("average_assets", "transaction_amount") else ""
             yield {
                 "tier": code,
                 "group": number,
@@ -69,7 +77,7 @@ def shape(ladder):
         "terms": [(one.tier.code, one.multiplier, one.validity_months, one.grace_length) for one in ladder.terms],
         "conditions": sorted(
             (
-                one.tier.code, one.group, str(one.metric), one.window, one.window_length or 0,
+                one.tier.code, one.excludes, one.group, str(one.metric), one.window, one.window_length or 0,
                 one.series.currency.code if one.series and one.series.currency else "",
                 tuple(one.series.selection) if one.series else (), one.enter_minimum, one.keep_minimum,
             )

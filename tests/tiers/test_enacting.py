@@ -122,7 +122,7 @@ def test_nobody_decides_on_his_own_rules_and_a_teller_neither_asks_nor_decides(r
     ("more", "refusal"),
     [
         ({"in_force_from": TODAY}, enacting.StartTooEarly),
-        ({"in_force_from": datetime.date(2019, 1, 1)}, enacting.StartTooEarly),
+        ({"in_force_from": datetime.date(2021, 1, 1)}, enacting.StartTooEarly),
         ({"protected_until": APRIL}, enacting.ProtectionTooEarly),
         ({"seen": "0" * 64}, drafting.DraftChanged),
         ({"draft_id": 0}, drafting.NoSuchDraft),

@@ -34,6 +34,9 @@ def sent(form):
             for row in way.rows:
                 posted |= {f"c-{row.index}-tier": step.tier.code, f"c-{row.index}-group": str(way.number)}
                 fields += row.fields
+        for row in step.exclusions:
+            posted |= {f"c-{row.index}-tier": step.tier.code, f"c-{row.index}-metric": "risk_grade"}
+            fields += row.fields
     for field in [*fields, *(one.unit for one in fields if one.unit)]:
         offered = [str(value) for value, _label in field.options]
         posted[field.name] = field.value if not offered or field.value in offered else offered[0]
@@ -100,7 +103,7 @@ def test_a_forged_form_is_a_document_with_complaints_and_never_an_error(programm
 @pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
-        ({"conditions": []}, "tier-silver", "Nobody could reach Silver: it asks for nothing yet."),
+        ({"conditions": []}, "tier-silver", "Silver has no condition, so nobody could reach it."),
         ({"validity_months": "soon"}, "validity_months", "Give a whole number from 1 to 1,200."),
         ({"validity_by_tier": {"gold": 0}}, "validity-gold", "Give a whole number from 1 to 1,200."),
         (
@@ -128,10 +131,10 @@ def test_a_complaint_stands_at_its_field(programme, change, field, sentence):
         ({"window": "ever"}, "c-0-window", "Give a length, such as 12 months or 90 days."),
         ({"currency": "beads"}, "c-0-currency", "Choose which growth points count."),
         ({"group": 0}, "c-0", "Give a whole number from 1 to 100."),
-        ({"enter": 7000, "keep": 7000}, "tier-gold", "Way 1 of Gold asks for less growth points than that of Silver."),
+        ({"enter": 7000, "keep": 7000}, "tier-gold", "Gold asks for less than Silver in group 1: growth points in the last 12 months."),
         (
             {"window": "6 months"}, "tier-gold",
-            "Way 1 of Silver asks for growth points, that of Gold doesn't; it must ask for as much.",
+            "Gold does not ask in group 1 for what Silver asks: growth points in the last 6 months.",
         ),
     ],
 )  # fmt: skip
@@ -143,7 +146,9 @@ def test_a_complaint_of_a_condition_stands_at_its_field(programme, change, field
 
 def test_the_same_twice_and_an_amount_are_said(programme):
     conditions = [*FIRST["conditions"], {"tier": "gold", **GROWTH, "enter": 6000}]
-    assert complaints(programme, FIRST | {"conditions": conditions})["c-4"] == ["Way 1 asks for this twice."]
+    assert complaints(programme, FIRST | {"conditions": conditions})["tier-gold"] == [
+        "Gold asks for the same twice in group 1: growth points in the last 12 months."
+    ]
     conditions = [{"tier": "silver", **ASSETS, "enter": "1.234"}]
     said = complaints(programme, FIRST | {"conditions": conditions})
     assert said["c-0-enter"] == ["Give an amount of money, such as 50000 or 0.01."]

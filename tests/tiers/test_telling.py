@@ -12,6 +12,7 @@ from tests.tiers.rules import FIRST, changed
 from tiers import contrasting, reading, telling
 from tiers.compiling import Measure, Statement, Value
 from tiers.describing import Words
+from tiers.models import GRADES
 
 pytestmark = pytest.mark.django_db
 
@@ -83,10 +84,12 @@ def test_an_example_is_what_the_reviews_evaluator_finds(programme, seed):
         for present in ladder.tiers:
             minima = {Measure.of(one).key: one.enter_minimum for one in ladder.groups_of(tier)[0]}
             figures = {key: Value(total=minimum - picked.randint(0, 1)) for key, minimum in minima.items()}
+            if picked.random() < 0.5:
+                figures["risk_grade"] = Value(total=picked.randint(1, 6))
             statement = Statement(as_of=MAY)
             statement.measured(ladder.measures, where="true")
             columns = ", ".join(
-                f"{figures.get(measure.key, Value(total=0)).total} AS value_{place}, 1 AS days_{place}"
+                f"{total_of(figures, measure)}::bigint AS value_{place}, 1 AS days_{place}"
                 for place, measure in enumerate(ladder.measures)
             )
             expression = statement.target(ladder)
@@ -97,6 +100,13 @@ def test_an_example_is_what_the_reviews_evaluator_finds(programme, seed):
                 )
                 [place] = cursor.fetchone()
             assert telling.target(ladder, figures, present) == ladder.tiers[place - 1]
+
+
+def total_of(figures, measure):
+    """Return a figure as SQL has it: a grade that was never reported is NULL."""
+    if measure.key in figures:
+        return figures[measure.key].total
+    return "NULL" if measure.metric in GRADES else 0
 
 
 def differences(before, after):
