@@ -112,10 +112,11 @@ def measure(*, members: int | None, rounds: int, seed: int) -> dict[str, Any]:
             answer["first night"] = _close(workers=1, chunk=chunk).by_step()
         with contextlib.closing(databases.as_owner(seeding.DATABASE)) as owner:
             owner.cursor().execute("VACUUM ANALYZE")
+        nights, review = _nights(count, chunk, rounds), _review(chunk, rounds, seed)
         return answer | {
-            "nights": _nights(count, chunk, rounds),
-            "review": _review(chunk, rounds, seed),
-            "rehearsal": _rehearsal(chunk, rounds),
+            "nights": nights,
+            "review": review,
+            "rehearsal": _rehearsal(chunk, rounds, night=review["review"]["median"]),
             "summary": _summaries(rounds, seed),
         }
 
@@ -228,8 +229,11 @@ def _review(chunk: int, rounds: int, seed: int) -> dict[str, Any]:
     return figures | {"counts": counts[-1], "ratio": round(figures["review"]["median"] / best, 2)}
 
 
-def _rehearsal(chunk: int, rounds: int) -> dict[str, Any]:
-    """Return the milliseconds of a year's rehearsal with monthly reviews, by chunks and taken back, and of one review by the same rules."""
+def _rehearsal(chunk: int, rounds: int, *, night: float) -> dict[str, Any]:
+    """Return the milliseconds of a year's rehearsal of the main programme with monthly reviews, by chunks and taken back.
+
+    Its ratios are to the night's review, of `night` milliseconds, and to a review of that programme alone by the same rules.
+    """
     last = Member.objects.aggregate(last=Max("pk"))["last"]
     spans = [{"first_member": first, "last_member": first + chunk - 1} for first in range(1, last + 1, chunk)]
     programme, as_of = Programme.objects.get(is_main=True), fencing.last_closed()
@@ -260,14 +264,19 @@ def _rehearsal(chunk: int, rounds: int) -> dict[str, Any]:
                 ladders=plan.ladders, as_of=as_of, where=reviewing.UNDER_REVIEW, parameters={"run": None, **span}
             )
 
-        def year(span: dict[str, int]) -> None:
+        def replay(span: dict[str, int]) -> None:
             rehearsing.replay_range(rehearsal=rehearsal, plan=plan, **span)
 
         figures = measuring.interleave(
-            {"rehearsal": lambda: taken_back(year), "one review": lambda: taken_back(one_review)}, rounds=rounds
+            {"rehearsal": lambda: taken_back(replay), "one review": lambda: taken_back(one_review)}, rounds=rounds
         )
         transaction.set_rollback(True)
-    return figures | counts | {"ratio": round(figures["rehearsal"]["median"] / figures["one review"]["median"], 2)}
+    year = figures["rehearsal"]["median"]
+    ratios = {
+        "ratio": round(year / night, 2),
+        "ratio by the same rules": round(year / figures["one review"]["median"], 2),
+    }
+    return figures | counts | ratios
 
 
 def _raw(probe: str) -> str:

@@ -50,6 +50,7 @@ class Comparison:
         rehearsal, members = self.rehearsal, self.replay.members
         with connection.cursor() as cursor:
             parameters = self._parameters(rehearsal.ends_on) | {"rehearsal": rehearsal.pk, "ages": AGES}
+            cursor.execute("ANALYZE rehearsed_decision, rehearsed_standing")
             cursor.execute(statement("tiers", "settle_replay"), parameters)
             parts: dict[str, dict[str, Any]] = {"branches": {}, "ages": {}}
             for branch, band, *figures in cursor.fetchall():

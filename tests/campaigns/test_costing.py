@@ -116,6 +116,39 @@ def test_of_several_programmes_the_best_still_multiplies():
     assert cost["points"] == 150 - 140
 
 
+def test_standard_that_is_worth_more_counts_for_everybody():
+    """Who never left standard is passed over only while standard is worth the same."""
+    programme = ProgrammeFactory()
+    RuleBookFactory(programme=programme, in_force_from=MONDAY - 400 * DAY)
+    EarningRuleVersionFactory(reward_rate=1, in_force_from=MONDAY - 400 * DAY)
+    earning.take([spend(MemberFactory(joined_on=MONDAY), 1, 100_00, MONDAY)], actor=NIGHT)
+
+    costs = [rehearse(programme, DRAFT | {"multipliers": {"standard": worth}})["multipliers"] for worth in ("1", "1.1")]
+
+    assert [sum(cost["points"] for cost in told) for told in costs] == [0, 10]
+
+
+def test_a_tier_that_is_lost_leaves_the_second_best_programme():
+    programme, premier = ProgrammeFactory(), ProgrammeFactory(code="premier", is_main=False)
+    books = [RuleBookFactory(programme=one, in_force_from=MONDAY - 400 * DAY) for one in (programme, premier)]
+    gold = programme.tiers.get(code="gold")
+    TierTerms.objects.create(rule_book=books[0], tier=gold, multiplier=2)
+    TierTerms.objects.create(rule_book=books[1], tier=premier.tiers.get(rank=0), multiplier=Decimal("1.4"))
+    version = EarningRuleVersionFactory(reward_rate=1, in_force_from=MONDAY - 400 * DAY)
+    version.programmes.set([programme, premier])
+    member = MemberFactory(joined_on=MONDAY - 20 * DAY)
+    Decision.objects.create(
+        member=member, programme=programme, as_of=MONDAY - 60 * DAY, from_tier=programme.tiers.get(rank=0), to_tier=gold,
+        outcome="upgraded", figures={}, rule_book=books[0],
+    )  # fmt: skip
+    earning.take([spend(member, 1, 100_00, MONDAY)], actor=NIGHT)
+    assert Entry.objects.get().points == 200
+
+    [cost] = rehearse(programme, DRAFT)["multipliers"]
+
+    assert cost["points"] == 140 - 200
+
+
 def test_a_rule_that_another_programme_multiplies_costs_nothing():
     programme, premier = ProgrammeFactory(), ProgrammeFactory(code="premier", is_main=False)
     RuleBookFactory(programme=programme, in_force_from=MONDAY - 400 * DAY)
