@@ -43,14 +43,20 @@ class _PrefixedUuid:
 
 
 class RedemptionId(_PrefixedUuid):
+    """The id of a redemption."""
+
     prefix, regex = "rdm_", r"rdm_[0-9a-f]{32}"
 
 
 class EnrolmentId(_PrefixedUuid):
+    """The id of an enrolment."""
+
     prefix, regex = "enr_", r"enr_[0-9a-f]{32}"
 
 
 class CodeId(_PrefixedUuid):
+    """The id of a one-time code."""
+
     prefix, regex = "cod_", r"cod_[0-9a-f]{32}"
 
 
