@@ -18,8 +18,9 @@ from foundation.audit.recording import record
 from foundation.jobs import clock
 from foundation.jobs.models import Bank, JobRun
 from foundation.outbox.models import Obligation
-from members import families
-from members.models import FamilyMembership, Member, Person
+from members import families, joining
+from members.details import Details
+from members.models import Enrolment, FamilyMembership, Member, OneTimeCode, Person
 from members.sealing import PersonalData, seal_person
 from points import correcting, redeeming
 from points.models import CorrectionFile, PointCurrency, Redemption
@@ -35,6 +36,7 @@ from tests.factories import (
     UserFactory,
 )
 from tests.points.cast import MONDAY
+from tiers.models import Draft, Programme, Protection, Rehearsal
 
 SCOPES = ("activities:write", "members:read", "redemptions:write", "")
 PEOPLE = ("stranger", "member", "unposted", *Role.values)
@@ -55,6 +57,9 @@ class Side:
     event: AuditEvent
     obligation: Obligation
     file: CorrectionFile
+    enrolment: Enrolment
+    code: OneTimeCode
+    protection: Protection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +71,8 @@ class Estate:
     far: Side
     run: JobRun
     intake: Intake
+    draft: Draft
+    rehearsal: Rehearsal
 
 
 def side(member: Member, *, points: int, word: str, phone: str) -> Side:
@@ -113,6 +120,15 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
         currency=currency, event_key=uuid.uuid4(), cause=f"activity/core/C-{word}", points=-3, figures={},
         rule_version=EarningRuleVersionFactory(reward_currency=currency), reason="insufficient", **key,
     )  # fmt: skip
+    programme = Programme.objects.get()
+    protection = Protection.objects.create(
+        member=member, programme=programme, kind="freeze", tier=programme.tiers.get(rank=0), starts_on=MONDAY,
+        until=MONDAY + datetime.timedelta(days=3000), reason=f"sheltered-{word}",
+    )  # fmt: skip
+    enrolment = joining.begin(
+        details=Details.of(full_name=f"Joiner{word} {word}son", phone=phone.replace("0000", "5555", 1)), via="sms", channel="branch",
+        today=MONDAY, at=clock.now(), actor=SYSTEM, branch=member.branch,
+    )  # fmt: skip
     return Side(
         member=member,
         request=request,
@@ -124,6 +140,9 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
             topic=f"topic-{word}", member_id=member.pk, key=f"key-{word}", payload={"of": word}, quarantined_at=NOON
         ),
         file=CorrectionFile.objects.create(name=f"file-{word}.csv", rows=[], uploaded_by=maker, uploaded_at=NOON),
+        enrolment=enrolment,
+        code=enrolment.codes.get(),
+        protection=protection,
     )
 
 
@@ -137,7 +156,15 @@ def estate(house: House) -> Estate:  # noqa: F811
     close_books(MONDAY)
     run = JobRun.objects.create(job="close_day", business_date=MONDAY, status="done", started_at=NOON, finished_at=NOON)
     intake = Intake.objects.create(source=SourceFactory(), profile="berka", started_at=NOON)
-    return Estate(house, near, far, run, intake)
+    programme = Programme.objects.get()
+    draft = Draft.objects.create(
+        programme=programme, name="Draft", document={}, digest="0" * 64, edited_by=near.file.uploaded_by, edited_at=NOON
+    )
+    rehearsal = Rehearsal.objects.create(
+        programme=programme, document={}, digest="0" * 64, months=1, starts_on=MONDAY, ends_on=MONDAY, dates=1, members=2,
+        expected_seconds=1, started_by="test", started_at=NOON,
+    )  # fmt: skip
+    return Estate(house, near, far, run, intake, draft, rehearsal)
 
 
 def person(estate: Estate, who: str, branch: Branch) -> User | None:

@@ -64,6 +64,13 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "look": side.event.pk,
         "date": "2026-03-02",
         "place": side.place.pk,
+        "pk": side.protection.pk,
+        "enrolment_id": f"enr_{side.enrolment.pk.hex}" if "enr:" in route else side.enrolment.pk,
+        "code_id": f"cod_{side.code.pk.hex}" if "cod:" in route else side.code.pk,
+        "secret": "nobody-knows",
+        "rehearsal_id": f"reh_{estate.rehearsal.pk}" if "reh:" in route else estate.rehearsal.pk,
+        "draft_id": estate.draft.pk,
+        "book_id": thing("tiers/rulebook", estate, side),
         "object_id": thing(route, estate, side),
     }
     return "/" + PARAMETER.sub(lambda found: str(values[found[2]]), route)
@@ -81,6 +88,8 @@ def thing(route: str, estate: Estate, side: Side) -> Any:
         "campaigns/earningrule": "1",
         "tiers/programme": programme.pk,
         "tiers/rulebook": programme.rule_books.get().pk,
+        "tiers/draft": estate.draft.pk,
+        "tiers/rehearsal": estate.rehearsal.pk,
         "points/pointcurrency": side.redemption.currency_id,
         "jobs/jobrun": estate.run.pk,
         "activity/intake": estate.intake.pk,
