@@ -197,7 +197,7 @@ class Statement:
             days = f"%(as_of)s - {self._first_day(measure, end)} + 1"
             if before := measure.starts_after(self.as_of):
                 begin = probes.setdefault((measure.series_id, before), f"probe_{len(probes)}")
-                value += f" - {self._through(measure, begin)}"
+                value += f" - ({self._through(measure, begin)})"
                 days = f"least({self.add((self.as_of - before).days)}, {days})"
             columns.append(f"{value} AS value_{number}")
             if measure.metric == Metric.AVERAGE_ASSETS:
