@@ -67,11 +67,11 @@ class History:
         return book
 
     def close(self, night: int) -> None:
-        """Book a night's random facts, some of earlier days or corrections, roll it up and review it."""
+        """Book a night's random facts, some of earlier days (before a window's first, too) or corrections; roll it up and review it."""
         chance, date = self.chance, FIRST + night * DAY
         for place in range(len(self.members)):
             for _ in range(chance.randint(0, 2)):
-                day = date - DAY * (chance.choice([0, 0, 0, 1, 3, 8]) if night > 8 else 0)
+                day = date - DAY * (chance.choice([0, 0, 0, 1, 4, 13]) if night > 13 else 0)
                 self._report(chance.choice(["snapshot", "snapshot", "card", "points", "holding"]), place, day, date)
             if chance.random() < 0.01:
                 account = self.accounts[place]
