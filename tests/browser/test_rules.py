@@ -8,6 +8,8 @@ from tests.tiers.rules import FIRST, assemble_committed, begin, changed
 from tiers.models import Draft
 
 DRAFTS = "/console/tiers/draft/"
+# The words follow when the server has answered, which may take long on a busy machine.
+SLOW = 60_000
 
 
 def test_the_pages_are_accessible_in_every_language_and_on_a_phone(chromium: Browser, site: str) -> None:
@@ -47,13 +49,13 @@ def test_the_words_follow_what_is_typed_and_fields_without_a_meaning_are_away(ch
     page.goto(f"{DRAFTS}{draft.pk}/")
 
     page.fill("#c-0-enter", "1900")
-    expect(page.locator("#words")).to_contain_text("1,899 growth points")
-    expect(page.locator("#state")).to_contain_text("not saved yet")
+    expect(page.locator("#words")).to_contain_text("1,899 growth points", timeout=SLOW)
+    expect(page.locator("#state")).to_contain_text("not saved yet", timeout=SLOW)
     page.select_option("#downgrade", "immediate")
     expect(page.locator("#grace")).to_be_hidden()
     page.select_option("#c-0-metric", "tenure")
     expect(page.locator("#c-0-window")).to_be_hidden()
-    expect(page.locator("#words")).to_contain_text("Way 1 of Silver asks for")
+    expect(page.locator("#words")).to_contain_text("Gold does not ask in group 1 for what Silver asks", timeout=SLOW)
 
     assert violations(page) == []
     assert complaints == []
@@ -76,7 +78,7 @@ def test_a_condition_is_added_and_filled_in_by_keyboard_alone(chromium: Browser,
     page.keyboard.type("60")
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("status").first).to_have_text("Saved.")
+    expect(page.get_by_role("status").first).to_have_text("Saved.", timeout=SLOW)
     assert Draft.objects.get().document["conditions"][4] == {
         "tier": "gold", "group": 3, "metric": "tenure", "enter": 60,
     }  # fmt: skip
@@ -97,7 +99,7 @@ def test_the_editor_works_without_its_script(chromium: Browser, site: str) -> No
     page.fill("#c-0-enter", "1900")
     page.get_by_role("button", name="Save", exact=True).last.click()
 
-    expect(page.locator("#words")).to_contain_text("that of Gold doesn't; it must ask for as much")
+    expect(page.locator("#words")).to_contain_text("Gold does not ask in group 1 for what Silver asks", timeout=SLOW)
     assert [one["metric"] for one in Draft.objects.get().document["conditions"][:2]] == [
         "growth_points",
         "products_held",
