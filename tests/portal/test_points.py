@@ -225,7 +225,7 @@ def test_home_takes_the_same_few_queries_however_long_the_history(
     for _ in range(40):
         post(9, rule_version_id=version.pk, figures=figures, kind=Kind.EARN)
 
-    with django_assert_max_num_queries(12):  # each by a key, half of them small configuration
+    with django_assert_max_num_queries(13):  # each by a key, half of them small configuration
         page("/")
 
 
