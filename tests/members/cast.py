@@ -106,4 +106,6 @@ def statements(act: Callable[[], object]) -> list[str]:
     """Return the statements that `act` sends, in order, without their values."""
     with CaptureQueriesContext(connection) as seen:
         act()
-    return [re.sub(r"'(?:[^']|'')*'(::\w+)?|-?\b\d+\b|NULL", "?", query["sql"]) for query in seen.captured_queries]
+    # A driver writes a negative number with a blank before it, so blanks don't count.
+    value = r"'(?:[^']|'')*'(::\w+)?|-?\b\d+\b|NULL"
+    return [re.sub(value, "?", query["sql"]).replace(" ", "") for query in seen.captured_queries]
