@@ -29,11 +29,12 @@ def urls(view: Callable) -> list[URLPattern]:
 
 def settings(request: HttpRequest) -> HttpResponse:
     """Show the tables of roles.py and limits.py as they are, and the API clients with their scopes."""
-    if not request.user.has_perm(SEE_ROLES):
+    user: Any = request.user
+    if not user.has_perm(SEE_ROLES):
         raise PermissionDenied
     sections = [_roles(), _limits()]
     # The systems are the bank's: a branch has none.
-    if visibility.sees_the_bank(request.user, permission=SEE_ROLES, on=day_of(request.user)):
+    if visibility.sees_the_bank(user, permission=SEE_ROLES, on=day_of(user)):
         sections.append(_clients())
     page = {**site.each_context(request), "title": _("Settings and access"), "sections": sections}
     return TemplateResponse(request, "admin/access.html", page)
