@@ -164,7 +164,12 @@ def describe(payload: Payload, *, user: User, as_of: datetime.date) -> Descripti
     rows = payload["rows"]
     sums = points_by_currency(payload)
     impact = " · ".join(f"{number(points, signed=True)} {currencies[code]}" for code, points in sorted(sums.items()))
-    if payload["by"] == "hand":
+    shown = rows[:SHOWN]
+    # A member may have moved to a branch that the reader doesn't reach, or the reader away from the member's.
+    ids = members_reached({row["member"] for row in shown}, user=user, on=as_of)
+    if payload["by"] == "hand" and not ids:
+        sentence = _("a member of another branch")
+    elif payload["by"] == "hand":
         sentence = _("Correct the points of member %(number)s by hand.") % {"number": rows[0]["number"]}
     else:
         members = len({row["member"] for row in rows})
@@ -173,8 +178,6 @@ def describe(payload: Payload, *, user: User, as_of: datetime.date) -> Descripti
             "Correct the points of %(members)s members by the file %(name)s, %(rows)s rows.",
             members,
         ) % {"members": number(members), "name": payload["name"], "rows": number(len(rows))}
-    shown = rows[:SHOWN]
-    ids = {row["member"] for row in shown}
     balances = {key: balance.total for key, balance in summaries.balances(member_ids=sorted(ids), today=as_of).items()}
     may_open = user.has_perm(visibility.SEE_MEMBERS)
     # Who reads no single member's page reads numbers here, and no names.
@@ -183,6 +186,10 @@ def describe(payload: Payload, *, user: User, as_of: datetime.date) -> Descripti
     changes = []
     for row in shown:
         currency = currencies[row["currency"]]
+        if row["member"] not in ids:
+            what = f"{number(row['points'], signed=True)} {currency}"
+            changes.append(Change(target=_("a member of another branch"), url="", what=what, before="", after=""))
+            continue
         before = balances.get((row["member"], currency.pk), 0)
         balances[row["member"], currency.pk] = before + row["points"]
         changes.append(
@@ -196,6 +203,14 @@ def describe(payload: Payload, *, user: User, as_of: datetime.date) -> Descripti
             )
         )
     return Description(sentence=sentence, impact=impact, changes=changes, more=len(rows) - len(shown))
+
+
+def members_reached(ids: set[int], *, user: User, on: datetime.date) -> set[int]:
+    """Return which of the members lie in a branch that a posting of the user reaches that day, whatever its role."""
+    members = Member.objects.filter(pk__in=ids)
+    if not user.is_superuser:
+        members = members.in_branches([posting.branch.path for posting in visibility.postings(user, on=on)])
+    return set(members.values_list("pk", flat=True))
 
 
 def _lapses(expires_on: str) -> str:

@@ -28,10 +28,13 @@ class RequestQuerySet(models.QuerySet["Request"]):
         return self.filter(within)
 
     def visible_to(self, user: User, *, on: datetime.date) -> Self:
-        """Keep the requests that the user made, or that lie in a subtree where his postings of the day let him read them."""
+        """Keep the requests of the branches that his postings of the day reach: those he made, and those they let him read."""
         if user.is_active and user.is_superuser:
             return self.all()
-        own = self.filter(requested_by=user) if visibility.postings(user, on=on) else self.none()
+        # Who has moved to another branch leaves his requests behind: they tell of members whom he no longer sees.
+        own = self.filter(requested_by=user).within(
+            [posting.branch.path for posting in visibility.postings(user, on=on)]
+        )
         return own | self.within(visibility.paths(user, permission=SEE_REQUESTS, on=on))
 
     def waiting(self, *, at: datetime.datetime) -> Self:

@@ -9,6 +9,7 @@ from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.views import APIView
 
+from campaigns.models import EarningRule
 from foundation.web import problems
 from tests.access.conftest import Estate, Side
 from tiers.models import Programme
@@ -85,7 +86,7 @@ def thing(route: str, estate: Estate, side: Side) -> Any:
         "access/staffposting": side.posting.pk,
         "audit/auditevent": side.event.pk,
         "outbox/obligation": side.obligation.pk,
-        "campaigns/earningrule": "1",
+        "campaigns/earningrule": EarningRule.objects.earliest("id").pk,
         "tiers/programme": programme.pk,
         "tiers/rulebook": programme.rule_books.get().pk,
         "tiers/draft": estate.draft.pk,

@@ -15,6 +15,7 @@ from foundation.jobs import clock
 from foundation.refusals import Refusal
 from members import caring
 from members.models import Assignment, Member
+from membership_site import seeding
 from tests.console.conftest import House, posted
 from tests.factories import DecisionFactory, MemberFactory
 from tiers.models import Programme, Standing
@@ -193,3 +194,19 @@ def test_he_finds_his_own_in_the_list_and_sees_no_assignment_forms(house: House,
     assert (listed("me"), listed("none"), listed("")) == ({"MINE-1"}, {"A-NEAR-1"}, {"MINE-1", "A-NEAR-1"})
     assert client.get("/console/members/care/").status_code == 403
     assert lin.full_name in client.get(f"/console/members/member/{mine.pk}/").content.decode()
+
+
+def test_the_demonstration_s_advisor_looks_after_those_who_hold_a_tier(house: House) -> None:
+    advisor = posted(Role.RELATIONSHIP_MANAGER, house.lujiazui)
+    User.objects.filter(pk=advisor.pk).update(username="advisor")
+    programme = Programme.objects.get()
+    for member in (house.near, house.far):
+        decision = DecisionFactory(member=member, programme=programme)
+        Standing.objects.create(
+            member=member, programme=programme, tier=decision.to_tier, since=TODAY, decided_on=TODAY, decision=decision
+        )
+
+    counts = [transactions.commit(seeding.assign_managers, at=AT) for _ in range(2)]
+
+    assert counts == [1, 0]
+    assert [held.member for held in Assignment.objects.all()] == [house.near]

@@ -12,7 +12,7 @@ import uuid
 import pytest
 from django.test import Client
 
-from foundation.access.models import Role
+from foundation.access.models import Role, StaffPosting
 from members.models import FamilyMembership, Member
 from points.models import Redemption
 from tests.access.conftest import FAR_POINTS, NEAR_POINTS, Estate, at_the_door
@@ -126,6 +126,25 @@ def test_a_teller_who_moves_loses_what_he_saw_at_once(estate: Estate) -> None:
     posting.save()
 
     assert (before, client.get(page).status_code) == (200, 302)
+
+
+def test_who_moves_leaves_his_requests_behind_and_a_member_who_moves_his_figures(estate: Estate) -> None:
+    """His own request tells of a member whom he no longer sees; one that stays tells nothing of the member who left."""
+    maker, house = estate.far.request.requested_by, estate.house
+    client = Client()
+    client.force_login(maker)
+    page = f"/console/approvals/request/{estate.far.request.pk}/"
+    before = client.get(page).status_code
+    StaffPosting.objects.filter(user=maker).update(branch=house.pudong)
+
+    moved = [client.get(page).status_code, page in client.get("/console/approvals/request/").content.decode()]
+    Member.objects.filter(pk=estate.near.member.pk).update(branch=house.harbour)
+    left = at_the_door(estate, Role.BRANCH_MANAGER, branch=house.pudong)
+    told = left.get(f"/console/approvals/request/{estate.near.request.pk}/").content.decode()
+
+    assert (before, moved) == (200, [404, False])
+    assert "a member of another branch" in told
+    assert not [trace for trace in ("A-NEAR-1", f"{NEAR_POINTS - 5:,}", "N*") if trace in told]
 
 
 def test_a_member_reaches_nothing_of_another(estate: Estate) -> None:
