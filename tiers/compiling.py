@@ -229,13 +229,8 @@ class Statement:
             days = f"%(as_of)s - {self._first_day(measure, end)} + 1"
             if before := self._day_before(measure):
                 begin = probes.setdefault((measure.series_id, before), f"probe_{len(probes)}")
-<<<<<<< HEAD
-                value += f" - {self._through(measure, begin)}"
-                days = f"least(%(as_of)s - {before}, {days})"
-=======
                 value += f" - ({self._through(measure, begin)})"
-                days = f"least({self.add((self.as_of - before).days)}, {days})"
->>>>>>> rehearsal
+                days = f"least(%(as_of)s - {before}, {days})"
             columns.append(f"{value} AS value_{number}")
             if measure.metric == Metric.AVERAGE_ASSETS:
                 columns.append(f"coalesce({days}, 1) AS days_{number}")

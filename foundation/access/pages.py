@@ -29,11 +29,7 @@ def urls(view: Callable) -> list[URLPattern]:
 
 def settings(request: HttpRequest) -> HttpResponse:
     """Show the tables of roles.py and limits.py as they are, and the API clients with their scopes."""
-<<<<<<< HEAD
     user: Any = request.user  # the console lets nobody in who is not signed in
-=======
-    user: Any = request.user
->>>>>>> access
     if not user.has_perm(SEE_ROLES):
         raise PermissionDenied
     sections = [_roles(), _limits()]
