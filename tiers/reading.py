@@ -62,17 +62,21 @@ def read_rule_book(
     return _read_rules(table, programme, tiers, currencies) if table else None
 
 
-def ladder_of(*, document: dict[str, Any], programme: Programme, in_force_from: datetime.date) -> Ladder:
+def ladder_of(
+    *, document: dict[str, Any], programme: Programme, in_force_from: datetime.date, within_history: bool = True
+) -> Ladder:
     """Return the rules of a draft, nothing saved, as the ladder they would be; refuses invalid_rule_book with every complaint.
 
     `document` holds the keys of [programmes.rule_book] in docs/configuration.md but in_force_from, as JSON has them: numbers
-    whole or as texts. A quantity that no rule book has counted yet comes with a series that is not saved; see `share_series`.
+    whole or as texts. `within_history`: windows that begin before the bank's facts do are refused too. A quantity that
+    no rule book has counted yet comes with a series that is not saved; see `share_series`.
     """
     complaints: list[str] = []
     table = Table(document | {"in_force_from": in_force_from}, complaints=complaints)
     tiers = list(programme.tiers.order_by("rank"))
     currencies = {one.code: one for one in PointCurrency.objects.all()}
-    plan = _read_rules(table, programme, tiers, currencies, history_from=checking.history_from())
+    history_from = checking.history_from() if within_history else None
+    plan = _read_rules(table, programme, tiers, currencies, history_from=history_from)
     if complaints:
         raise InvalidRuleBook(complaints)
     existing = _existing_series()

@@ -150,7 +150,10 @@ def plan_of(rehearsal: Rehearsal) -> Plan:
     programme, first, last = rehearsal.programme, rehearsal.starts_on, rehearsal.ends_on
     ladder: Ladder | None = None
     if rehearsal.document is not None:
-        ladder = reading.ladder_of(document=rehearsal.document, programme=programme, in_force_from=first)
+        # Its dates lie back, so that its windows may begin before the facts do; the report says so.
+        ladder = reading.ladder_of(
+            document=rehearsal.document, programme=programme, in_force_from=first, within_history=False
+        )
         ladder.rule_book.programme = programme
         number_series(ladder)
     elif rehearsal.rule_book:

@@ -10,7 +10,9 @@ import re
 import uuid
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
 
 from foundation.access.models import Role, StaffPosting
 from members.models import FamilyMembership, Member
@@ -33,6 +35,9 @@ QUERIES = (
 )
 # Pages that are all of the bank's own, and say nothing of members.
 OF_THE_BANK = ("accounts/", "healthz", "readyz", "metrics", "oauth/", "i18n/", "api/v1/problems", "api/v1/openapi")
+
+# What is his who holds its secret or its code, and nobody's by his branch or membership.
+BY_SECRET = ("api/v1/enrolments", "join/")
 
 
 def traces(estate: Estate) -> set[str]:
@@ -89,17 +94,22 @@ def test_no_page_or_file_of_a_branch_tells_of_another(estate: Estate, every_role
     assert told == {}
 
 
+def is_shut(answer: HttpResponse) -> bool:
+    """Tell whether an answer is a refusal; the portal sends staff to their own console, whatever they ask for."""
+    return answer.status_code in (403, 404, 405) or answer.headers.get("Location") == reverse("admin:index")
+
+
 def test_nothing_of_another_branch_can_be_opened_or_changed(estate: Estate, every_role: Client) -> None:
     own_of_far = {
         (method, route): (address(route, estate, estate.near), address(route, estate, estate.far))
         for method, route in doors()
-        if PARAMETER.search(route)
+        if PARAMETER.search(route) and not route.startswith(BY_SECRET)
     }
 
     opened = {
         (door, there): answer.status_code
         for door, (here, there) in own_of_far.items()
-        if here != there and (answer := knock(every_role, door, there)).status_code not in (403, 404, 405)
+        if here != there and not is_shut(answer := knock(every_role, door, there))
     }
 
     assert opened == {}
@@ -160,7 +170,7 @@ def test_a_member_reaches_nothing_of_another(estate: Estate) -> None:
     named = {
         (method, route): (where, address(route, estate, nothing))
         for method, route in doors()
-        if not route.startswith("console/")
+        if not route.startswith(("console/", *BY_SECRET))
         and (where := address(route, estate, estate.near)) != address(route, estate, estate.far)
     }
 

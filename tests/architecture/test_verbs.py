@@ -110,7 +110,7 @@ TRAILS = {
     "members.families.leave": AUDIT,
     "members.families.remove": AUDIT,
     "points.pooling.grant": AUDIT,
-    "points.pooling.redeem": AUDIT,
+    "points.pooling.redeem": ENTRIES,
     "points.reminding.remind": OUTBOX,
     "points.transferring.transfer": AUDIT,
     "points.transferring.credit": ENTRIES,

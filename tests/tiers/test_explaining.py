@@ -240,7 +240,9 @@ def test_what_is_missing_names_the_kinds_that_count():
 
     told = explain(member=member, programme=book.programme, as_of=MARCH_31)
 
-    assert told.outlook == ["Missing for Silver: ¥1.00 more in transactions (only card payment)."]
+    assert told.outlook == [
+        "Missing for Silver: ¥1.00 more in transactions (only card payment). It is given the night all is met."
+    ]
     [measured] = told.rising[0].measured
     assert measured.label == "transaction amount since 1 January (only card payment)"
     assert (measured.value_shown, measured.minimum_shown, measured.percent) == ("¥999.00", "¥1,000.00", 99)

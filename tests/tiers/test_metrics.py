@@ -137,7 +137,7 @@ class TestCreditGrade:
             False,
             0,
         )
-        assert told.outlook == ["Missing for Silver: a credit grade of at least 1."]
+        assert told.outlook == ["Missing for Silver: a credit grade of at least 1. It is given the night all is met."]
 
     def test_a_grade_is_kept_at_its_minimum_to_keep(self):
         ask(Metric.CREDIT_GRADE, 7, keep_minimum=5)
@@ -217,7 +217,7 @@ class TestRuledOut:
             told.reason
             == "Silver since 1 April 2026, down from Platinum, because of a risk grade of 4 (under 4 is asked)."
         )
-        assert told.outlook == ["Missing for Gold: a risk grade under 4."]
+        assert told.outlook[-1] == "Missing for Gold: a risk grade under 4. It is given the night all is met."
         assert told.kept
         [transactions, risk] = told.rising[0].measured
         assert (transactions.met, transactions.percent) == (True, 100)
