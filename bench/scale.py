@@ -30,7 +30,6 @@ from foundation.jobs import clock, fencing
 from foundation.jobs.models import Bank, BusinessDate
 from foundation.periods import add_months
 from members.models import Member
-from membership_site.seeding import DEMO_BANK
 from points.models import PointCurrency
 from portal import purses
 from tiers import compiling, describing, explaining, rehearsing, reviewing, standings
@@ -239,7 +238,7 @@ def _rehearsal(chunk: int, rounds: int, *, night: float) -> dict[str, Any]:
     programme, as_of = Programme.objects.get(is_main=True), fencing.last_closed()
     [told] = [
         one
-        for one in tomllib.loads(DEMO_BANK.read_text(), parse_float=str)["programmes"]
+        for one in tomllib.loads(seeding.PROGRAMMES.read_text(), parse_float=str)["programmes"]
         if one["code"] == programme.code
     ]
     document = told["rule_book"] | {"calendar": "month_end"}

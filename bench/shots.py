@@ -16,6 +16,7 @@ django.setup()
 from membership_site.seeding import secret_of  # noqa: E402  (reads settings, so it comes after their setup)
 
 WIDTHS = {390: 844, 1280: 900}
+SIGNED_OUT = {"sign-in": "/accounts/login/", "code": "/accounts/code/", "join": "/join", "resume": "/join/resume"}
 TALLEST = 4000
 DOORS = {"portal": "member1", "console": "compliance"}
 LOCALES = {"en": "en-GB", "zh-hans": "zh-CN", "zh-hant": "zh-HK"}
@@ -46,7 +47,7 @@ def photograph(browser: Browser, *, door: str, language: str, asked: argparse.Na
     context = browser.new_context(base_url=asked.site, locale=LOCALES[language], timezone_id="Asia/Shanghai")
     page = context.new_page()
     if door == "portal":
-        yield from _take(page, {"sign-in": "/accounts/login/"}, asked.out, f"{door}-", language)
+        yield from _take(page, SIGNED_OUT, asked.out, f"{door}-", language)
     page.goto("/accounts/login/")
     user = asked.user or DOORS[door]
     page.locator("input[name=login]").fill(user)
@@ -60,7 +61,14 @@ def photograph(browser: Browser, *, door: str, language: str, asked: argparse.Na
 
 def portal_pages(page: Page) -> dict[str, str]:
     """Return the addresses of the member's pages by name; the entry is his newest."""
-    found = {"home": "/", "points": "/points", "tier": "/tier", "me": "/me", "family": "/family"}
+    found = {
+        "home": "/",
+        "points": "/points",
+        "tier": "/tier",
+        "me": "/me",
+        "consents": "/me/consents",
+        "family": "/family",
+    }
     page.goto("/points")
     if page.locator("a.door").count():
         found["expiring"] = page.locator("a.door").first.get_attribute("href")

@@ -9,6 +9,7 @@ import hmac
 import secrets
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -181,9 +182,9 @@ def same_person(data: PersonalData) -> Q:
     return Q(pk__in=Person.objects.filter(same).values("member_id"))
 
 
-def _send(enrolment: Enrolment | None, **sent: object) -> OneTimeCode:
+def _send(enrolment: Enrolment | None, **sent: Any) -> OneTimeCode:
     is_decoy = enrolment is None or enrolment.known_member_id is not None
-    return verifying.send(enrolment=enrolment, is_decoy=is_decoy, **sent)  # type: ignore[arg-type]
+    return verifying.send(enrolment=enrolment, is_decoy=is_decoy, **sent)
 
 
 def _open(enrolment_id: uuid.UUID, *, at: datetime.datetime) -> Enrolment:
