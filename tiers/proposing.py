@@ -9,12 +9,12 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from foundation.access.models import Branch, User
 from foundation.actors import Actor
 from foundation.approvals import requesting
-from foundation.approvals.kinds import Aim, Change, Description, Kind, Payload
+from foundation.approvals.kinds import Aim, Change, Description, Kind, Payload, Verb, Words
 from foundation.approvals.models import Request
 from foundation.money import number
 from foundation.refusals import Refusal
@@ -286,7 +286,7 @@ def _terms_changed(changes: list[Change]) -> str:
     return _("terms that change: %(count)s") % {"count": len(changes)} if changes else _("no term changes")
 
 
-def _kind(code: str, label: Any, verb: Any, describe: Any) -> Kind:
+def _kind(code: str, label: Any, verb: Verb, describe: Words) -> Kind:
     return Kind(
         code=code,
         label=label,
