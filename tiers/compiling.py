@@ -14,6 +14,7 @@ from typing import Any, Self
 from django.db import connection
 
 from foundation.periods import add_months
+from tiers.calendars import LAST_ANNIVERSARY
 from tiers.models import GRADES, SELECTING, WINDOWED, Condition, Metric, RuleBook, Series, Tier, TierTerms
 
 
@@ -251,7 +252,7 @@ class Statement:
         if before := measure.starts_after(self.as_of):
             return self.add(before)
         if measure.window == Condition.Window.MEMBERSHIP_YEAR:
-            return f"({ANNIVERSARY} - 1)"
+            return f"({LAST_ANNIVERSARY} - 1)"
         return "(member.joined_on - 1)" if measure.metric == Metric.CUMULATIVE_CONTRIBUTION else None
 
     def _corrects(self, series_id: int) -> bool:
@@ -339,9 +340,6 @@ MONTHS_BETWEEN = (
     " + extract(month FROM %(as_of)s) - extract(month FROM member.joined_on))::int"
 )
 TENURE = f"({MONTHS_BETWEEN} - (member.joined_on + make_interval(months => {MONTHS_BETWEEN}) > %(as_of)s)::int)"
-
-# The last anniversary of joining up to as_of, clipped to its month; before the first one it is the day of joining.
-ANNIVERSARY = f"(member.joined_on + make_interval(years => floor({TENURE} / 12.0)::int))::date"
 
 # A series' total through the end of a day, by the last row up to it.
 PROBE = """LEFT JOIN LATERAL (
