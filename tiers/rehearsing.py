@@ -60,6 +60,11 @@ class MonthsOutOfRange(Refusal):
     sentence = _("A rehearsal covers 1 to %(most)s months.")
 
 
+class NotFailed(Refusal):
+    code = "rehearsal_not_failed"
+    sentence = _("This rehearsal has not failed: it is running, or done.")
+
+
 class RuleBookElsewhere(Refusal):
     code = "rule_book_elsewhere"
     status = 422
@@ -134,6 +139,35 @@ def start(
     )
     transaction.on_commit(lambda: send(rehearsal.pk), robust=True)
     return rehearsal
+
+
+@in_transaction
+def resume(*, rehearsal_id: int, actor: Actor, at: datetime.datetime) -> Rehearsal:
+    """Let a rehearsal that failed run on: the ranges that it has replayed stay, a worker goes on with the others.
+
+    Refuses rehearsal_not_failed. Where the reason is not gone, it fails once more.
+    """
+    failed = Rehearsal.objects.filter(pk=rehearsal_id, status=Rehearsal.Status.FAILED)
+    if not failed.update(status=Rehearsal.Status.RUNNING, error=""):
+        raise NotFailed
+    recording.record(
+        verb="tiers.rehearsing.resume", actor=actor, subject_kind="rehearsal", subject_id=rehearsal_id, at=at
+    )
+    transaction.on_commit(lambda: send(rehearsal_id), robust=True)
+    return Rehearsal.objects.get(pk=rehearsal_id)
+
+
+@in_transaction
+def start_again(*, rehearsal: Rehearsal, actor: Actor, at: datetime.datetime) -> Rehearsal:
+    """Start a rehearsal of the same rules over as many months, up to the last closed business date. Refuses as `start` does."""
+    return start(
+        programme=rehearsal.programme,
+        months=rehearsal.months,
+        document=rehearsal.document,
+        rule_book=rehearsal.rule_book,
+        actor=actor,
+        at=at,
+    )
 
 
 def latest(*, programme: Programme, digest: str) -> Rehearsal | None:
@@ -263,7 +297,7 @@ def finish(*, rehearsal_id: int, at: datetime.datetime) -> Rehearsal | None:
 
 @in_transaction
 def fail(*, rehearsal_id: int, error: Exception) -> None:
-    """Write onto a rehearsal that it failed, and the first line of why; what was replayed stays until it is started anew."""
+    """Write onto a rehearsal that it failed, and the first line of why; what was replayed stays, for it to be resumed."""
     first_line = (str(error).splitlines() or [""])[0]
     Rehearsal.objects.filter(pk=rehearsal_id, status=Rehearsal.Status.RUNNING).update(
         status=Rehearsal.Status.FAILED, error=f"{type(error).__name__}: {first_line}"[:400]
@@ -279,13 +313,15 @@ def found(rehearsal_id: int) -> Rehearsal | None:
 def go_on(*, rehearsal_id: int, most: int | None = None, tell: Callable[[RehearsedRange], None] | None = None) -> bool:
     """Replay ranges, each in its own transaction, until none is free or `most` are done; return whether some may be left.
 
-    Any number of workers may; who does the last range finishes the rehearsal. What fails is written onto it and raised.
+    Any number of workers may; who does the last range finishes the rehearsal. What fails, a draft too that no longer reads, is
+    written onto it and raised.
     """
     rehearsal = found(rehearsal_id)
     if rehearsal is None:
         return False
-    plan, replayed = plan_of(rehearsal), 0
+    replayed = 0
     try:
+        plan = plan_of(rehearsal)
         while most is None or replayed < most:
             done = transactions.commit(do_next, rehearsal=rehearsal, plan=plan)
             if done is None:
