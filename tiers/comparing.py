@@ -94,8 +94,10 @@ def result(*, rehearsal: Rehearsal, counts: dict[str, Any]) -> dict[str, Any]:
 
     `differences`: decisions that are not history's, of the rules in force; of other rules standings that would differ at the end.
     `matrix`: members by tier in history and tier rehearsed, at the end. `pyramid`: both at each month's end. `moves`: decisions of the
-    period. `winners` and `losers` stand higher or lower at the end, of all, by tier, branch (code) and years of membership. `cost`:
-    reward points more (or fewer) than was earned, and what they are worth in minor units; null is not counted yet.
+    period. `cut_over`: had the rules come into force with their last review of the period (`on`), the `notices` of that night by outcome,
+    and how many members a protection would have `kept` where they stood; null of the rules in force. `winners`
+    and `losers` stand higher or lower at the end, of all, by tier, branch (code) and years of membership. `cost`: reward points more (or
+    fewer) than was earned, and what they are worth in minor units; null is not counted yet.
     """
     tiers = {tier.pk: tier.code for tier in rehearsal.programme.tiers.order_by("rank")}
     pyramid = [
@@ -120,6 +122,7 @@ def result(*, rehearsal: Rehearsal, counts: dict[str, Any]) -> dict[str, Any]:
         "moves": {
             side: dict.fromkeys(COUNTS[1:], 0) | counts["moves"].get(side, {}) for side in ("history", "rehearsed")
         },
+        "cut_over": _cut_over(counts.get("cut_over", {})),
         "tiers": by_tier,
         "branches": sorted(branches, key=lambda row: row["branch"]),
         "ages": [
@@ -128,6 +131,12 @@ def result(*, rehearsal: Rehearsal, counts: dict[str, Any]) -> dict[str, Any]:
         ],
         "cost": {"multipliers": _priced(counts["cost"].get("multipliers", {})), "benefits": None},
     }
+
+
+def _cut_over(counted: dict[str, dict[str, int]]) -> dict[str, Any] | None:
+    for day, notices in counted.items():
+        return {"on": day, "notices": notices, "kept": notices["grace"] + notices["downgraded"]}
+    return None
 
 
 def _pairs(stood: dict[str, int]) -> Iterable[tuple[int, int, int]]:

@@ -208,7 +208,21 @@ def describe_rules(payload: Payload, *, user: User, as_of: datetime.date) -> Des
             Change(target=_("Rehearsal"), url=url, what=what, before="", after=members, note=str(found))
             for what, members in _matrix(found)
         ]
-    return Description(sentence=f"{sentence}{_protection(payload)}", impact=impact, changes=changes, fixed=True)
+    kept = _kept(payload, found)
+    return Description(sentence=f"{sentence}{_protection(payload)}{kept}", impact=impact, changes=changes, fixed=True)
+
+
+def _kept(payload: Payload, found: Rehearsal | None) -> str:
+    """Return whom a protection keeps, by the rehearsal's night of the cut-over; "" where nothing is protected or was counted."""
+    counted = ((found.result if found else None) or {}).get("cut_over")
+    if not payload["protected_until"] or not counted:
+        return ""
+    sentence = ngettext(
+        "That keeps the tier of %(kept)s member, as rehearsed.",
+        "That keeps the tier of %(kept)s members, as rehearsed.",
+        counted["kept"],
+    )
+    return " " + sentence % {"kept": number(counted["kept"])}
 
 
 def _moved(found: Rehearsal) -> str:

@@ -223,6 +223,7 @@ def report(rehearsal: Rehearsal, result: dict[str, Any]) -> dict[str, Any]:
         "moves": [
             (MOVES[name], result["moves"]["history"][name], result["moves"]["rehearsed"][name]) for name in COUNTS[1:]
         ],
+        "cut_over": _cut_over(result),
         "parts": [
             (_("By present tier"), _("tier"), _named(result["tiers"], "tier", {tier.code: tier for tier in tiers})),
             (_("By branch"), _("branch"), _named(result["branches"], "branch", names)),
@@ -240,6 +241,20 @@ MOVES = {
     "downgraded": gettext_lazy("downgraded"),
     "secured": gettext_lazy("secured by people"),
 }
+
+
+def _cut_over(result: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the night of the cut-over with names for its outcomes; None where there is none, and in older reports."""
+    told = result.get("cut_over")
+    if not told:
+        return None
+    notices = [(MOVES[name], members) for name, members in told["notices"].items()]
+    return {
+        "on": parse_date(told["on"]),
+        "notices": notices,
+        "all": sum(told["notices"].values()),
+        "kept": told["kept"],
+    }
 
 
 def _matrix(matrix: dict[str, dict[str, int]], tiers: Sequence[Tier]) -> list[tuple[Tier, list[dict[str, Any]]]]:

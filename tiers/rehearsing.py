@@ -30,7 +30,7 @@ from tiers.comparing import Comparison, added, result
 from tiers.compiling import Ladder, load
 from tiers.models import Programme, Protection, Rehearsal, RehearsedRange, RuleBook
 from tiers.replaying import Replay, number_series
-from tiers.reviewing import SECURED_TODAY, UNDER_REVIEW, Evaluation
+from tiers.reviewing import COUNTS, SECURED_TODAY, UNDER_REVIEW, Evaluation
 
 TASK = "rehearse"
 MOST_MONTHS = 120
@@ -269,7 +269,26 @@ def replay_range(*, rehearsal: Rehearsal, plan: Plan, first_member: int, last_me
             comparison.count_moves(replay.decide(evaluation))
             evaluation = next(waiting)
         comparison.tally(day)
-    return comparison.settle(ladder=plan.ladder)
+    return comparison.settle(ladder=plan.ladder) | {"cut_over": _cut_over(rehearsal, plan, **replay.members)}
+
+
+def _cut_over(rehearsal: Rehearsal, plan: Plan, **members: int) -> dict[str, dict[str, int]]:
+    """Return what other rules would have decided had they come into force with their last review of the period, by its date.
+
+    The facts and the standings of the evening before are history's; no forecast is in it. {} of the rules in force, and without a review.
+    """
+    book = plan.ladder.rule_book if plan.ladder else None
+    reviews = [
+        one
+        for one in plan.evaluations
+        if book and (book.calendar == RuleBook.Calendar.ANNIVERSARY or calendars.is_review(book, one.as_of))
+    ]
+    if not reviews:
+        return {}
+    last = reviews[-1]
+    replay = Replay(programmes=[rehearsal.programme_id], ladders=plan.ladders, starts_on=last.as_of, **members)
+    counted = replay.decide(last)
+    return {f"{last.as_of}": {name: counted[name] for name in COUNTS[1:]}}
 
 
 def _tally_days(rehearsal: Rehearsal) -> Iterator[datetime.date]:

@@ -62,6 +62,8 @@ def test_four_workers_replay_each_range_once(bank):
 
     assert (rehearsal.status, replayed) == ("done", RANGES)
     assert rehearsal.result["members"] == rehearsal.result["winners"] == MEMBERS
+    notices = {"upgraded": MEMBERS, "renewed": 0, "grace": 0, "downgraded": 0, "secured": 0}
+    assert rehearsal.result["cut_over"] == {"on": "2026-03-04", "notices": notices, "kept": 0}
     assert RehearsedMove.objects.filter(rehearsal=rehearsal).count() == MEMBERS
 
 
