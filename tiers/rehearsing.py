@@ -259,16 +259,12 @@ def do_next(*, rehearsal: Rehearsal, plan: Plan) -> RehearsedRange | None:
 
 @in_transaction
 def replay_range(*, rehearsal: Rehearsal, plan: Plan, first_member: int, last_member: int) -> dict[str, Any]:
-    """Replay first_member <= id <= last_member and return what it counts; one statement a date, one a month's end, some at both ends."""
+    """Replay first_member <= id <= last_member and return what it counts; one statement a date, some at both ends."""
     replay = _replay(rehearsal, plan, first_member=first_member, last_member=last_member)
     comparison = Comparison(rehearsal=rehearsal, replay=replay)
-    waiting = iter([*plan.evaluations, None])
-    evaluation = next(waiting)
-    for day in _tally_days(rehearsal):
-        while evaluation and evaluation.as_of <= day:
-            comparison.count_moves(replay.decide(evaluation))
-            evaluation = next(waiting)
-        comparison.tally(day)
+    for evaluation in plan.evaluations:
+        comparison.count_moves(replay.decide(evaluation))
+    comparison.tally(list(_tally_days(rehearsal)))
     return comparison.settle(ladder=plan.ladder) | {"cut_over": _cut_over(rehearsal, plan, **replay.members)}
 
 
