@@ -315,7 +315,7 @@ def _compare(bounds: dict[str, Any], as_of: datetime.date, seed: int) -> None:
 
 
 def _place(ladder: compiling.Ladder, member_id: int, as_of: datetime.date, present: Tier) -> int:
-    _values, reached = compiling.evaluate(ladder=ladder, member_id=member_id, as_of=as_of, present=present)
+    [(_values, reached)] = compiling.evaluate(ladder=ladder, member_id=member_id, days=[as_of], present=present)
     return ladder.tiers.index(reached)
 
 

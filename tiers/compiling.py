@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import itertools
 import json
+import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any, Self
@@ -358,22 +359,36 @@ GRADE = """LEFT JOIN LATERAL (
 ) AS {name} ON true"""
 
 
-def evaluate(*, ladder: Ladder, member_id: int, as_of: datetime.date, present: Tier) -> tuple[dict[str, Value], Tier]:
-    """Return a member's figures as of a date by measure key, and the tier they satisfy for a holder of `present`.
+def evaluate(
+    *, ladder: Ladder, member_id: int, days: Sequence[datetime.date], present: Tier
+) -> list[tuple[dict[str, Value], Tier]]:
+    """Return a member's figures as of each date by measure key, and the tier they satisfy for a holder of `present`.
 
     One statement, built as reviews build theirs.
     """
-    statement = Statement(as_of=as_of)
-    measured = statement.measured(ladder.measures, where=f"member.id = {statement.add(member_id)}")
-    place = statement.add(ladder.tiers.index(present) + 1)
-    figures, target = statement.figures(ladder), statement.target(ladder)
+    parts, parameters = [], {}
+    for number, day in enumerate(days):
+        statement = Statement(as_of=day)
+        measured = statement.measured(ladder.measures, where=f"member.id = {statement.add(member_id)}")
+        place = statement.add(ladder.tiers.index(present) + 1)
+        figures, target = statement.figures(ladder), statement.target(ladder)
+        part = f"SELECT {number}, {figures}::text, {target} FROM (SELECT *, {place} AS present FROM ({measured}) AS m) AS m"  # noqa: S608 (see above)
+        sql, own = beside(part, statement.parameters, f"on_{number}")
+        parts.append(sql)
+        parameters |= own
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {figures}::text, {target} FROM (SELECT *, {place} AS present FROM ({measured}) AS m) AS m",  # noqa: S608 (see above)
-            statement.parameters,
-        )
-        stored, reached = cursor.fetchone()
-    return values_of(json.loads(stored)), ladder.tiers[reached - 1]
+        cursor.execute("\nUNION ALL\n".join(parts), parameters)
+        return [
+            (values_of(json.loads(stored)), ladder.tiers[reached - 1])
+            for _number, stored, reached in sorted(cursor.fetchall())
+        ]
+
+
+def beside(sql: str, parameters: dict[str, Any], prefix: str) -> tuple[str, dict[str, Any]]:
+    """Return SQL and its parameters under names of their own, so that they can stand beside another statement's."""
+    return re.sub(r"%\((\w+)\)s", rf"%({prefix}_\1)s", sql), {
+        f"{prefix}_{name}": one for name, one in parameters.items()
+    }
 
 
 def values_of(figures: dict[str, int | dict[str, int] | None]) -> dict[str, Value]:

@@ -1,7 +1,6 @@
 """Warning: who would go down in 30 or 7 days, by what is known today, is owed a word about it, once per date and step (docs/tiers.md)."""
 
 import datetime
-import re
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +10,7 @@ from foundation.actors import Actor
 from foundation.querying import statement
 from foundation.transactions import in_transaction
 from tiers import calendars, reviewing
-from tiers.compiling import Ladder, Statement, ladders_in_force
+from tiers.compiling import Ladder, Statement, beside, ladders_in_force
 from tiers.models import RuleBook
 
 WARNING = "tiers.will_downgrade"
@@ -121,13 +120,9 @@ def _union_before(
                 own = f"WITH measured AS MATERIALIZED ({_measured(before, [ladder])}) "
             judged = reviewing.judged(before, ladder, "tiers_standing")
             part = f"SELECT member_id, programme_id, outcome FROM ({own}{judged}) AS judged"  # noqa: S608 (our own words)
-            parts.append(_renamed(part, f"before_{place}"))
-            known |= {f"before_{place}_{name}": value for name, value in before.parameters.items()}
+            sql, own_parameters = beside(part, before.parameters, f"before_{place}")
+            parts.append(sql)
+            known |= own_parameters
     if not parts:
         return "SELECT member_id, 0 AS programme_id, '' AS outcome FROM measured WHERE false", known
     return "\nUNION ALL\n".join(parts), known
-
-
-def _renamed(sql: str, prefix: str) -> str:
-    """Return SQL whose parameters have names of their own, so that it can stand beside another statement's."""
-    return re.sub(r"%\((\w+)\)s", rf"%({prefix}_\1)s", sql)

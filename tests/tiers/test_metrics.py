@@ -314,12 +314,10 @@ class TestYears:
         [ladder] = ladders_in_force(as_of=MARCH_31)
         standard = ladder.tiers[0]
 
-        figures = []
-        for day in (anniversary - DAY, anniversary, anniversary + DAY):
-            values, _tier = evaluate(ladder=ladder, member_id=member.pk, as_of=day, present=standard)
-            figures += [value.total for value in values.values()]
+        days = [anniversary - DAY, anniversary, anniversary + DAY]
+        found = evaluate(ladder=ladder, member_id=member.pk, days=days, present=standard)
 
-        assert figures == counted
+        assert [value.total for values, _tier in found for value in values.values()] == counted
 
     def test_members_of_one_review_have_each_a_year_of_their_own(self):
         ask(Metric.TRANSACTION_COUNT, 2, window="membership_year")
@@ -373,7 +371,7 @@ def test_without_facts_a_member_is_standard_and_the_explanation_says_what_is_mis
 
     assert (counts["reviewed"], counts["upgraded"], Decision.objects.count()) == (1, 0, 0)
     [ladder] = ladders_in_force(as_of=MARCH_31)
-    values, reached = evaluate(ladder=ladder, member_id=member.pk, as_of=MARCH_31, present=ladder.tiers[0])
+    [(values, reached)] = evaluate(ladder=ladder, member_id=member.pk, days=[MARCH_31], present=ladder.tiers[0])
     assert reached.rank == 0 and not any(value.reaches(7) for value in values.values())
     told = explain(member=member, programme=book.programme, as_of=MARCH_31)
     assert told.tier.rank == 0 and told.sentences[1].startswith("Missing for Silver: ")
