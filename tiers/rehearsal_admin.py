@@ -144,24 +144,27 @@ class RehearsalAdmin(BrowseAdmin):
 
     def resume_view(self, request: HttpRequest, rehearsal_id: int) -> HttpResponse:
         """Let a rehearsal that failed run on."""
-        return self._go_on(request, rehearsal_id, rehearsing.resume, rehearsal_id=rehearsal_id)
+        failed = self._to_go_on(request, rehearsal_id)
+        return self._gone_on(request, failed, rehearsing.resume, rehearsal_id=failed.pk)
 
     def again_view(self, request: HttpRequest, rehearsal_id: int) -> HttpResponse:
         """Start a rehearsal of the same rules once more, from the beginning."""
-        rehearsal = self.found(request, f"{rehearsal_id}")
-        return self._go_on(request, rehearsal_id, rehearsing.start_again, rehearsal=rehearsal)
+        failed = self._to_go_on(request, rehearsal_id)
+        return self._gone_on(request, failed, rehearsing.start_again, rehearsal=failed)
 
-    def _go_on(
-        self, request: HttpRequest, rehearsal_id: int, verb: Callable[..., Rehearsal], **asked: Any
-    ) -> HttpResponse:
+    def _to_go_on(self, request: HttpRequest, rehearsal_id: int) -> Rehearsal:
         if request.method != "POST" or not request.user.has_perm(reporting.START):
             raise PermissionDenied
-        self.found(request, f"{rehearsal_id}")
+        return self.found(request, f"{rehearsal_id}")
+
+    def _gone_on(
+        self, request: HttpRequest, failed: Rehearsal, verb: Callable[..., Rehearsal], **asked: Any
+    ) -> HttpResponse:
         try:
             going = transactions.commit(verb, **asked, actor=actor(request), at=moment_of(request.user))
         except Refusal as refusal:
             messages.error(request, str(refusal))
-            return redirect("admin:tiers_rehearsal_change", rehearsal_id)
+            return redirect("admin:tiers_rehearsal_change", failed.pk)
         return redirect("admin:tiers_rehearsal_change", going.pk)
 
     def members_view(self, request: HttpRequest, rehearsal_id: int, form: str) -> HttpResponseBase:
