@@ -366,7 +366,8 @@ def evaluate(
 
     One statement, built as reviews build theirs.
     """
-    parts, parameters = [], {}
+    parts: list[str] = []
+    parameters: dict[str, Any] = {}
     for number, day in enumerate(days):
         statement = Statement(as_of=day)
         measured = statement.measured(ladder.measures, where=f"member.id = {statement.add(member_id)}")
