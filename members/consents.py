@@ -32,7 +32,7 @@ class TextOutdated(Refusal):
 
 class MembershipRestsOnIt(Refusal):
     code = "membership_rests_on_it"
-    sentence = _("Your membership rests on this consent. To withdraw it, close your membership at your branch.")
+    sentence = _("Your membership rests on this consent. To withdraw it, close your membership.")
 
 
 class ConsentsChanged(Refusal):

@@ -46,6 +46,12 @@ def kept_by(member: Member) -> str:
     return "cooling_off" if member.cools_off_until else ""
 
 
+def sentence_of(member: Member) -> str:
+    """Return in a sentence what keeps a member from spending; empty where nothing does."""
+    refusal = REFUSED.get(kept_by(member))
+    return str(refusal.sentence) if refusal else ""
+
+
 @in_transaction
 def refuse_kept(*, member_id: int) -> None:
     """Refuse, as his own purse would, what a member spends of another's; he can't be moved until the transaction ends."""
