@@ -9,13 +9,11 @@ from typing import Any
 from django.db import connection
 
 from activity import recording, waking
-from activity.models import Activity
 from activity.reports import ActivityReport
 from campaigns import clawing_back
 from foundation.actors import Actor
 from foundation.querying import statement
 from foundation.transactions import Again, in_transaction
-from members.models import Member, StatusChange
 from members.states import State
 from points import ledger
 from points.models import Kind
@@ -39,18 +37,15 @@ def earn(*, business_date: datetime.date, first_member: int, last_member: int, a
     The night's step: done again it books nothing. Activities that earned on line are left out. What suspended members did is counted
     as `suspended` and waits; what those did meanwhile whose suspension has ended earns now, by the rules of its day.
     """
-    members = {"first_member": first_member, "last_member": last_member}
-    waiting = Activity.objects.filter(
-        member_id__range=(first_member, last_member), booked_on=business_date, earned_at_once=False
-    )
-    counts: Counter[str] = Counter()
-    if waiting.exists():
-        counts.update(_earn("activities_of_night", actor=actor, on=business_date, business_date=business_date, **members))
-        suspended = Member.objects.numbered(first_member, last_member).filter(status=State.SUSPENDED)
-        if parked := waiting.filter(member_id__in=suspended.values("pk")).count():
-            counts["suspended"] = parked
-    if StatusChange.objects.lifted(business_date=business_date, **members).exists():
-        counts.update(_earn("activities_lifted", actor=actor, on=business_date, business_date=business_date, **members))
+    night = {"business_date": business_date, "first_member": first_member, "last_member": last_member}
+    with connection.cursor() as cursor:
+        cursor.execute(statement("campaigns", "at_hand"), night)
+        [[is_waiting, suspended, is_lifted]] = cursor.fetchall()
+    counts = Counter({State.SUSPENDED.value: suspended} if suspended else {})
+    if is_waiting:
+        counts.update(_earn("activities_of_night", actor=actor, on=business_date, **night))
+    if is_lifted:
+        counts.update(_earn("activities_lifted", actor=actor, on=business_date, **night))
     return dict(counts)
 
 

@@ -80,7 +80,7 @@ def apply(
     at: datetime.datetime | None = None,
     accepted_at: datetime.datetime | None = None,
 ) -> list[Moved]:
-    """Do as `move` on the date `on`, for a verb whose own event tells of it: an approval."""
+    """Do as `move` on the date `on`, for a verb whose own event tells of it: an approval, an enrolment."""
     if reason not in transition.reasons:
         raise ReasonUnfit(field="reason")
     arguments = {
@@ -116,6 +116,10 @@ def move_one(
 
 @in_transaction
 def accept(*, member_id: int, at: datetime.datetime, actor: Actor) -> bool:
-    """Make an invited member an active one, who has accepted `at` the instant; tell whether he was invited until then."""
-    return bool(move([member_id], transition=ACCEPT, reason=Reason.ACCEPTED, accepted_at=at, at=at, actor=actor))
+    """Make an invited member an active one, who has accepted `at` the instant; tell whether he was invited until then.
+
+    The events of what he agreed to, and of his enrolment, tell of it.
+    """
+    accepted = {"on": day_of(at), "at": at, "accepted_at": at}
+    return bool(apply([member_id], transition=ACCEPT, reason=Reason.ACCEPTED, actor=actor, **accepted))
 

@@ -120,7 +120,7 @@ class StatusChangeQuerySet(models.QuerySet["StatusChange"]):
     def lifted(self, *, business_date: datetime.date, first_member: int, last_member: int) -> Self:
         """Keep the suspensions of a range of members that ended in time for the close of `business_date`."""
         ended = self.filter(from_state=State.SUSPENDED, booked_on=business_date).exclude(to_state=State.CLOSED)
-        return ended.filter(member_id__range=(first_member, last_member))
+        return ended.filter(member_id__gte=first_member, member_id__lte=last_member)
 
 
 class StatusChange(models.Model):
