@@ -32,7 +32,7 @@ class LeaveForm(forms.Form):
 @member_form
 def leave(request: HttpRequest, *, member: Member) -> HttpResponse:
     """Show what the member would lose, his points and his tiers; note that he wants to leave."""
-    form, refusal = LeaveForm(request.POST or None), None
+    form, refusal = LeaveForm(request.POST if request.method == "POST" else None), None
     if request.method == "POST" and form.is_valid():
         try:
             transactions.commit(leaving.ask_to_leave, member=member, at=moment_of(request.user), actor=actor(request))

@@ -106,7 +106,8 @@ def test_what_was_refunded_meanwhile_is_taken_back_at_once(wang, clerk):
     EarningRuleVersionFactory()
     SourceFactory(code="core")
     suspend(wang, clerk)
-    ActivityFactory(member=wang, source__code="core", external_id="T1", occurred_on=MONDAY)
+    report = {"source": "core", "member_number": "88", "kind": "card_spend", "amount_minor": 100_00}
+    take([ActivityReport(external_id="T1", occurred_at=noon(MONDAY), **report)], actor=ACTOR)
     refund = {"source": "core", "original_external_id": "T1", "member_number": "88", "occurred_at": noon(MONDAY)}
     [taken] = clawing_back.take([ReversalReport(external_id="R1", amount_minor=40_00, **refund)], actor=ACTOR)
     close_on(MONDAY)
