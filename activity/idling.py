@@ -25,7 +25,8 @@ def settle(
 ) -> dict[str, int]:
     """Wake, put to sleep and tell the members of a range as the business date `as_of` closes; return how many of each.
 
-    Nobody falls asleep who was not told 30 days before, once per last act. The same number of statements for one and for many; a second run finds all done.
+    Nobody falls asleep who was not told 30 days before, once per last act. The same number of statements for one and for many; a
+    second run finds all done.
     """
     arguments: dict[str, Any] = {
         "as_of": as_of,

@@ -37,7 +37,7 @@ def earn(*, business_date: datetime.date, first_member: int, last_member: int, a
     The night's step: done again it books nothing. Activities that earned on line are left out. What suspended members did is counted
     as `suspended` and waits; what those did meanwhile whose suspension has ended earns now, by the rules of its day.
     """
-    night = {"business_date": business_date, "first_member": first_member, "last_member": last_member}
+    night: dict[str, Any] = {"business_date": business_date, "first_member": first_member, "last_member": last_member}
     with connection.cursor() as cursor:
         cursor.execute(statement("campaigns", "at_hand"), night)
         [[is_waiting, suspended, is_lifted]] = cursor.fetchall()

@@ -106,7 +106,9 @@ def allowing(members: MemberQuerySet, *, purpose: str, on: datetime.date) -> Mem
     """
     said = Consent.objects.filter(member=OuterRef("pk"), text__purpose=purpose).order_by("-id")
     in_force = ConsentText.objects.filter(purpose=purpose, in_force_from__lte=on).order_by("-in_force_from")
-    answers = members.addressed().alias(said=Subquery(said.values("given")[:1]), said_to=Subquery(said.values("text")[:1]))
+    answers = members.addressed().alias(
+        said=Subquery(said.values("given")[:1]), said_to=Subquery(said.values("text")[:1])
+    )
     return answers.filter(said=True, said_to=Subquery(in_force.values("pk")[:1]))
 
 

@@ -67,7 +67,9 @@ def close_due(*, at: datetime.datetime, actor: Actor) -> int:
 
     Who has been suspended meanwhile stays, and what he asked for is forgotten. Constant statements, however many.
     """
-    due = list(Member.objects.filter(leaves_at__lte=at).order_by("leaves_at", "pk").values_list("pk", flat=True)[:AT_ONCE])
+    due = list(
+        Member.objects.filter(leaves_at__lte=at).order_by("leaves_at", "pk").values_list("pk", flat=True)[:AT_ONCE]
+    )
     if not due:
         return 0
     closed = moving.move(due, transition=LEAVE, reason=Reason.WISH, at=at, actor=actor)

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
@@ -43,8 +44,8 @@ def move(
 ) -> list[Moved]:
     """Move those of the members that stand where the transition leads from; return whom, from where and to where, by id.
 
-    The move is of the date `on` (None: the day of `at`); the rest stays as it is. One statement for any number; one audit event a member by a person, one in all by a
-    system. Refuses reason_unfit.
+    The move is of the date `on` (None: the day of `at`); the rest stays as it is. One statement for any number; one audit event a
+    member by a person, one in all by a system. Refuses reason_unfit.
     """
     moved = apply(
         member_ids,
@@ -83,7 +84,7 @@ def apply(
     """Do as `move` on the date `on`, for a verb whose own event tells of it: an approval, an enrolment."""
     if reason not in transition.reasons:
         raise ReasonUnfit(field="reason")
-    arguments = {
+    arguments: dict[str, Any] = {
         "members": sorted(set(member_ids)),
         "origins": [str(origin) for origin in transition.origins],
         "status": str(transition.to),
@@ -120,6 +121,7 @@ def accept(*, member_id: int, at: datetime.datetime, actor: Actor) -> bool:
 
     The events of what he agreed to, and of his enrolment, tell of it.
     """
-    accepted = {"on": day_of(at), "at": at, "accepted_at": at}
-    return bool(apply([member_id], transition=ACCEPT, reason=Reason.ACCEPTED, actor=actor, **accepted))
-
+    accepted = apply(
+        [member_id], transition=ACCEPT, reason=Reason.ACCEPTED, on=day_of(at), at=at, accepted_at=at, actor=actor
+    )
+    return bool(accepted)

@@ -74,8 +74,8 @@ def change(
 ) -> Preference:
     """Change what is given of the member's preferences, and leave the rest; return how they stand then.
 
-    `muted` are the cells that are off (preferences.CELLS), `quiet` the hours from and until, in the bank's zone. With `seen`, the tag of what he
-    read, refuses precondition_failed where that has changed. Refuses unknown_preference at its field, quiet_hours_unfit.
+    `muted` are the cells that are off (preferences.CELLS), `quiet` the hours from and until, in the bank's zone. With `seen`, the tag
+    of what he read, refuses precondition_failed where that has changed. Refuses unknown_preference at its field, quiet_hours_unfit.
     """
     locked = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
     preference = of(locked)
@@ -148,18 +148,19 @@ def owe(*, kind: str, keys: Mapping[int, str], topic: Topic, at: datetime.dateti
 
 def not_before(member_ids: Sequence[int], *, at: datetime.datetime) -> dict[int, datetime.datetime]:
     """Return for each member the first instant from `at` on that lies outside his quiet hours; one statement."""
+    arguments: dict[str, Any] = {
+        "at": at,
+        "from": QUIET_FROM,
+        "until": QUIET_UNTIL,
+        "zone": settings.TIME_ZONE,
+        "members": list(member_ids),
+    }
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT w.id, CASE WHEN p.member_id IS NULL THEN members_after_quiet(%(at)s, %(from)s, %(until)s, %(zone)s)"
             " ELSE members_after_quiet(%(at)s, p.quiet_from, p.quiet_until, %(zone)s) END"
             " FROM unnest(%(members)s::bigint[]) AS w(id) LEFT JOIN members_preference p ON p.member_id = w.id",
-            {
-                "at": at,
-                "from": QUIET_FROM,
-                "until": QUIET_UNTIL,
-                "zone": settings.TIME_ZONE,
-                "members": list(member_ids),
-            },
+            arguments,
         )
         return dict(cursor.fetchall())
 

@@ -15,7 +15,9 @@ class NotAccepted(Refusal):
 
 class MembershipDormant(Refusal):
     code = "membership_dormant"
-    sentence = _("This membership is asleep: points can be used again once the member has signed in or come to the counter.")
+    sentence = _(
+        "This membership is asleep: points can be used again once the member has signed in or come to the counter."
+    )
 
 
 class MembershipSuspended(Refusal):

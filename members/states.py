@@ -103,9 +103,7 @@ CLOSE = Move(
 )
 MOVES = (ACCEPT, DOZE, WAKE, SUSPEND, REINSTATE, LEAVE, CLOSE)
 # Every way from a state to another that some move leads; the database knows no other (status_change_is_a_move).
-WAYS = sorted(
-    {(str(origin), str(move.to)) for move in MOVES for origin in move.origins} | {("suspended", "invited")}
-)
+WAYS = sorted({(str(origin), str(move.to)) for move in MOVES for origin in move.origins} | {("suspended", "invited")})
 
 
 class StatusChangeQuerySet(models.QuerySet["StatusChange"]):

@@ -49,7 +49,10 @@ def wake(
     actor: Actor,
     on: datetime.date | None = None,
 ) -> list[Moved]:
-    """Wake those of the members who are dormant, on the date `on` (None: the day of `at`); return whom. Whose contact changed lately cools off from now on."""
+    """Wake those of the members who are dormant, on the date `on` (None: the day of `at`); return whom.
+
+    Whose contact changed lately cools off from now on.
+    """
     woken = moving.move(member_ids, transition=WAKE, reason=reason, on=on, at=at, actor=actor)
     if woken:
         _cool_off(Member.objects.filter(pk__in=[who for who, _before, _after in woken]), at=at)
@@ -97,7 +100,5 @@ def end_cooling_off(*, at: datetime.datetime) -> int:
 
 
 def _cool_off(members: QuerySet[Member], *, at: datetime.datetime) -> None:
-    lately = members.filter(woken_at__gt=at - lasts(), contact_changed_at__gt=at - lasts()).exclude(
-        status=State.CLOSED
-    )
+    lately = members.filter(woken_at__gt=at - lasts(), contact_changed_at__gt=at - lasts()).exclude(status=State.CLOSED)
     lately.update(cools_off_until=F("contact_changed_at") + lasts())

@@ -122,7 +122,9 @@ def _invitation_text(member: Member, one: Obligation) -> str:
 def _dormancy_text(member: Member, one: Obligation) -> str:
     _kind, _last_act, asleep_on = one.key.split("/")
     day = date_format(datetime.date.fromisoformat(asleep_on), "DATE_FORMAT")
-    said = _("Your membership falls asleep on %(date)s. Sign in once and it stays awake, with all your points: %(link)s")
+    said = _(
+        "Your membership falls asleep on %(date)s. Sign in once and it stays awake, with all your points: %(link)s"
+    )
     return said % {"date": day, "link": f"{settings.SITE_URL}/"}
 
 

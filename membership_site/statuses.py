@@ -84,7 +84,9 @@ DOINGS: dict[str, Doing] = {
         states=SUSPEND.origins,
         verb=suspending.suspend,
         label=_("Suspend the membership"),
-        sentence=_("Nothing is earned and nothing spent until two people have lifted it. What he does meanwhile earns then."),
+        sentence=_(
+            "Nothing is earned and nothing spent until two people have lifted it. What he does meanwhile earns then."
+        ),
         done=_("Suspended."),
         reasons=SUSPEND.reasons,
     ),
@@ -129,7 +131,9 @@ DOINGS: dict[str, Doing] = {
         states=(State.INVITED,),
         verb=inviting.invite_again,
         label=_("Invite to join"),
-        sentence=_("He gets a message in his language with the way to join, at most once a week and three times in all."),
+        sentence=_(
+            "He gets a message in his language with the way to join, at most once a week and three times in all."
+        ),
         done=_("Invited."),
     ),
 }
@@ -220,9 +224,7 @@ def invitations(request: HttpRequest) -> HttpResponse:
         members = members.in_branches(_paths(request, on=day_of(request.user)))
     form = PlainForm(request.POST or None, initial={"id": uuid.uuid4()})
     if request.method == "POST" and form.is_valid():
-        sent = transactions.commit(
-            inviting.invite, members=members, at=moment_of(request.user), actor=actor(request)
-        )
+        sent = transactions.commit(inviting.invite, members=members, at=moment_of(request.user), actor=actor(request))
         said = ngettext("%(count)s member invited.", "%(count)s members invited.", sent) % {"count": number(sent)}
         messages.success(request, said)
         return redirect("admin:members_invitations")

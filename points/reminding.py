@@ -20,9 +20,10 @@ STEPS = REMINDERS
 def remind(*, as_of: datetime.date, first_member: int, last_member: int, actor: Actor) -> dict[str, int]:
     """Owe reminders for the lots of a chunk of members as the business date `as_of` closes; return how many `reminders` are new.
 
-    A lot is due for a step when its last day is exactly so many days off. One that was booked on `as_of` nearer to its end than
-    that gets the step it stands in at once, and those still ahead in their turn. A lot with nothing left gets none, nor does
-    a closed member, nor who has switched that step off; nobody in his quiet hours. Dates are closed one by one, so a night caught up misses none; a second run finds them owed.
+    A lot is due for a step when its last day is exactly so many days off. One that was booked on `as_of` nearer to its end than that
+    gets the step it stands in at once, and those still ahead in their turn. A lot with nothing left gets none, nor does a closed
+    member, nor who has switched that step off; nobody in his quiet hours. Dates are closed one by one, so a night caught up misses
+    none; a second run finds them owed.
     """
     widest, middle, nearest = STEPS
     arguments: dict[str, Any] = {

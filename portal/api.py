@@ -43,7 +43,9 @@ class IsMember(BasePermission):
             return False
         view.member = Member.objects.select_related("branch", "person").filter(user=request.user).first()
         if view.member is not None and view.member.status == State.DORMANT:
-            transactions.commit(waking.wake_by_visit, member=view.member, at=moment_of(request.user), actor=actor(request))
+            transactions.commit(
+                waking.wake_by_visit, member=view.member, at=moment_of(request.user), actor=actor(request)
+            )
         return view.member is not None
 
 

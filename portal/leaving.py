@@ -1,5 +1,7 @@
 """Closing one's membership: what is lost is said first; then a day to think it over, and one tap to stay."""
 
+import contextlib
+
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -65,9 +67,7 @@ def leave(request: HttpRequest, *, member: Member) -> HttpResponse:
 @member_form
 def stay(request: HttpRequest, *, member: Member) -> HttpResponse:
     """Take it back."""
-    try:
+    # Who sends it twice stays already.
+    with contextlib.suppress(leaving.NotLeaving):
         transactions.commit(leaving.stay, member=member, at=moment_of(request.user), actor=actor(request))
-    except leaving.NotLeaving:
-        # Sent twice: he stays already.
-        pass
     return redirect("portal:me")

@@ -61,21 +61,20 @@ def preferences_page(request: HttpRequest, *, member: Member) -> HttpResponse:
     """Show what the member prefers; take his changes."""
     status = 200
     form = PreferencesForm(request.POST if request.method == "POST" else _shown(member))
-    if request.method == "POST":
-        if form.is_valid():
-            try:
-                transactions.commit(
-                    preferring.change,
-                    member=member,
-                    at=moment_of(request.user),
-                    actor=actor(request),
-                    **form.wishes(),
-                )
-            except Refusal as refusal:
-                status = refusal.status
-                form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
-            else:
-                return redirect(f"{request.path}?done=1")
+    if request.method == "POST" and form.is_valid():
+        try:
+            transactions.commit(
+                preferring.change,
+                member=member,
+                at=moment_of(request.user),
+                actor=actor(request),
+                **form.wishes(),
+            )
+        except Refusal as refusal:
+            status = refusal.status
+            form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+        else:
+            return redirect(f"{request.path}?done=1")
     on = set(form["on"].value() or ())
     shown = {
         "door": "me",

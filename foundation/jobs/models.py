@@ -19,7 +19,9 @@ class Bank(models.Model):
         _("families share points"), default=False, help_text=_("A head of family lets others spend his points.")
     )
     dormant_after_months = models.PositiveSmallIntegerField(
-        _("dormant after months"), null=True, help_text=_("Without an act of his own a member falls asleep; empty: never.")
+        _("dormant after months"),
+        null=True,
+        help_text=_("Without an act of his own a member falls asleep; empty: never."),
     )
     dormancy_ignores = ArrayField(
         models.CharField(max_length=40),

@@ -45,10 +45,7 @@ def owe(batch: Sequence[Owed], *, topic: str) -> int:
     if not batch:
         return 0
     rows = json.dumps(
-        [
-            dataclasses.asdict(owed) | {"not_before": owed.not_before and owed.not_before.isoformat()}
-            for owed in batch
-        ]
+        [dataclasses.asdict(owed) | {"not_before": owed.not_before and owed.not_before.isoformat()} for owed in batch]
     )
     with connection.cursor() as cursor:
         cursor.execute(statement("foundation.outbox", "owe"), {"topic": topic, "rows": rows})

@@ -93,7 +93,5 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(changed("points_post", POST), changed("points_post", back(POST))),
         migrations.RunSQL(changed("points_hold", HOLD), changed("points_hold", back(HOLD))),
-        migrations.RunSQL(
-            (SQL / "0018_gates.sql").read_text(), (SQL / "0018_gates_reverse.sql").read_text()
-        ),
+        migrations.RunSQL((SQL / "0018_gates.sql").read_text(), (SQL / "0018_gates_reverse.sql").read_text()),
     ]

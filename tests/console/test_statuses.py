@@ -104,9 +104,7 @@ def test_a_teller_wakes_who_stands_before_him_and_does_no_more(street):
     teller = street.client("teller")
     page = shown(teller, street.near)
 
-    refused = [
-        say(teller, street.near, what, reason="fraud").status_code for what in ("suspend", "close", "reinstate")
-    ]
+    refused = [say(teller, street.near, what, reason="fraud").status_code for what in ("suspend", "close", "reinstate")]
     woken = say(teller, street.near, "wake")
 
     assert "Wake the membership" in page and "Suspend the membership" not in page

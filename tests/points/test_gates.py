@@ -13,7 +13,7 @@ from foundation.outbox.models import Obligation
 from members import leaving, moving, spending, suspending, waking
 from members.models import Member
 from members.states import REINSTATE, Reason
-from points import holding, pooling, redeeming, transferring
+from points import holding, redeeming, transferring
 from points.models import Kind, Purse, Redemption
 from tests.factories import MemberFactory, StaffFactory
 from tests.points.cast import CLERK, MONDAY, NOON, asked, books_ok, open_bank, outcomes, post, purse_of, redeem, wish
@@ -166,9 +166,7 @@ def test_nobody_gives_to_who_may_not_earn(rich):
     gift = {"key": uuid.uuid4(), "reference": "gift", "occurred_on": MONDAY, "at": NOON, "actor": CLERK}
 
     with pytest.raises(transferring.UnknownRecipient), transaction.atomic():
-        transferring.transfer(
-            from_member_id=wang.pk, to_member_id=other.pk, currency_id=points.pk, points=1, **gift
-        )
+        transferring.transfer(from_member_id=wang.pk, to_member_id=other.pk, currency_id=points.pk, points=1, **gift)
 
     assert purse_of(wang, points)["available"] == 100
 

@@ -45,9 +45,7 @@ def test_she_reads_the_defaults_and_changes_them(her, mei):
     assert 'value="21:00"' in page and 'value="09:00"' in page and page.count("checked") == 8 + 1 + 3
     assert "Saved. It holds from now on." in after
     kept = Preference.objects.get(member=mei)
-    assert kept.muted == sorted(
-        ["membership/sms", "points/mail", "tier/sms", "tier/mail", "offers/sms", "offers/mail"]
-    )
+    assert kept.muted == sorted(["membership/sms", "points/mail", "tier/sms", "tier/mail", "offers/sms", "offers/mail"])
     assert (kept.quiet_from, kept.quiet_until, kept.reminders) == (datetime.time(22, 30), datetime.time(7), [30])
 
 

@@ -14,9 +14,7 @@ from tests.races.test_posting import commit, crowd_of, in_rounds
 
 
 def suspend(member):
-    committing(
-        suspending.suspend, member=member, reason=Reason.TAKEOVER, note="", at=NOON, actor=CLERK
-    )
+    committing(suspending.suspend, member=member, reason=Reason.TAKEOVER, note="", at=NOON, actor=CLERK)
 
 
 def spend(member, points):

@@ -5,24 +5,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('jobs', '0006_family_pool'),
+        ("jobs", "0006_family_pool"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='bank',
-            name='dormancy_ignores',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, help_text='Kinds that the bank books by itself, such as interest.', size=None, verbose_name='activities that wake nobody'),
+            model_name="bank",
+            name="dormancy_ignores",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.CharField(max_length=40),
+                default=list,
+                help_text="Kinds that the bank books by itself, such as interest.",
+                size=None,
+                verbose_name="activities that wake nobody",
+            ),
         ),
         migrations.AddField(
-            model_name='bank',
-            name='dormant_after_months',
-            field=models.PositiveSmallIntegerField(help_text='Without an act of his own a member falls asleep; empty: never.', null=True, verbose_name='dormant after months'),
+            model_name="bank",
+            name="dormant_after_months",
+            field=models.PositiveSmallIntegerField(
+                help_text="Without an act of his own a member falls asleep; empty: never.",
+                null=True,
+                verbose_name="dormant after months",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bank',
-            constraint=models.CheckConstraint(condition=models.Q(('dormant_after_months__isnull', True), ('dormant_after_months__range', (2, 120)), _connector='OR'), name='bank_dormancy_in_range'),
+            model_name="bank",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("dormant_after_months__isnull", True), ("dormant_after_months__range", (2, 120)), _connector="OR"
+                ),
+                name="bank_dormancy_in_range",
+            ),
         ),
     ]
