@@ -24,7 +24,7 @@ from members.preferences import CELLS, QUIET_FROM, QUIET_UNTIL, REMINDERS, Topic
 
 
 class PreferencesChanged(Refusal):
-    code = "precondition_failed"
+    code = "preferences_changed"
     status = 412
     sentence = _("Your preferences have changed since you read them. Read them again.")
 
@@ -75,7 +75,7 @@ def change(
     """Change what is given of the member's preferences, and leave the rest; return how they stand then.
 
     `muted` are the cells that are off (preferences.CELLS), `quiet` the hours from and until, in the bank's zone. With `seen`, the tag
-    of what he read, refuses precondition_failed where that has changed. Refuses unknown_preference at its field, quiet_hours_unfit.
+    of what he read, refuses preferences_changed where that has changed. Refuses unknown_preference at its field, quiet_hours_unfit.
     """
     locked = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
     preference = of(locked)

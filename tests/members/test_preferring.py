@@ -111,7 +111,7 @@ def test_what_is_given_changes_and_the_rest_stays(mei):
         ({"reminders": [8]}, "unknown_preference", "reminders"),
         ({"quiet": (datetime.time(9), datetime.time(9))}, "quiet_hours_unfit", "quiet_until"),
         ({"quiet": (datetime.time(9), None)}, "quiet_hours_unfit", "quiet_until"),
-        ({"seen": "0" * 32, "reminders": []}, "precondition_failed", ""),
+        ({"seen": "0" * 32, "reminders": []}, "preferences_changed", ""),
     ],
 )
 def test_what_is_no_choice_is_refused_and_changes_nothing(mei, wishes, code, field):

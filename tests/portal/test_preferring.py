@@ -94,7 +94,7 @@ def test_the_api_reads_and_changes_under_if_match(her):
     }
     assert changed.json()["topics"][3] == {"topic": "offers", "sms": False, "mail": True}
     assert [(one.status_code, one.json()["code"]) for one in (late, missing)] == [
-        (412, "precondition_failed"),
+        (412, "preferences_changed"),
         (428, "precondition_required"),
     ]
     assert more.json()["quietHours"] == {"begin": "23:00", "end": "06:30"}

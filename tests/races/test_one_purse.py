@@ -58,7 +58,7 @@ def test_a_membership_closes_while_its_earnings_run_naively(committed):
     """Who asks for the membership first and writes then, writes after its close."""
     wang, points = open_bank()
     commit(asked(wang, points, 1))
-    as_owner("ALTER TABLE members_member DISABLE TRIGGER close_purses")
+    as_owner("ALTER TABLE members_member DISABLE TRIGGER keep_gates")
     read, closed = threading.Event(), threading.Event()
 
     def earn():
@@ -138,7 +138,7 @@ def test_a_membership_closes_after_what_is_being_booked(saver):
 def test_a_membership_closes_before_what_is_being_booked_naively(saver):
     """Who closes without the purse is done first, and an entry of a closed membership is committed after it."""
     wang, points = saver
-    as_owner("ALTER TABLE members_member DISABLE TRIGGER close_purses")
+    as_owner("ALTER TABLE members_member DISABLE TRIGGER keep_gates")
 
     with transaction.atomic():
         [answer] = ledger.post([asked(wang, points, 3)], actor=CLERK)
