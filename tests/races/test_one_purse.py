@@ -179,6 +179,10 @@ def test_who_waits_for_a_purse_while_its_membership_closes_books_naively(saver):
     """Where the purse doesn't know that it is closed, who has looked before books after."""
     wang, points = saver
     as_owner("ALTER TABLE points_purse DROP CONSTRAINT closed_purse_takes_nothing")
+    as_owner(
+        "CREATE OR REPLACE FUNCTION members_gates(status text, accepted_at timestamptz, cools_off_until timestamptz)"
+        " RETURNS TABLE (no_earning text, no_spending text) LANGUAGE sql IMMUTABLE AS 'SELECT NULL::text, NULL::text'"
+    )
 
     assert books_amid_a_close(wang, points, 3) == [None, "posted"]
 
