@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -160,11 +161,11 @@ def doings(request: HttpRequest, member: Member) -> list[tuple[str, Any]]:
 
 def notices(member: Member) -> list[str]:
     """Return in sentences what is to know of the membership's state before anything else."""
-    said = [spending.sentence_of(member)]
+    said = [] if member.state == State.SUSPENDED else [spending.sentence_of(member)]
     if member.state == State.SUSPENDED and (since := suspending.standing(member.pk)):
         who = since.actor.get_full_name() if since.actor else "–"
         why = ": ".join(filter(None, (str(since.get_reason_display()), since.note)))
-        told = {"date": since.changed_on, "who": who, "why": why}
+        told = {"date": date_format(since.changed_on, "SHORT_DATE_FORMAT"), "who": who, "why": why}
         said.append(str(_("Suspended since %(date)s by %(who)s. %(why)s") % told))
     if member.leaves_at:
         said.append(str(_("The member has asked to close his membership; for a day he can think better of it.")))
