@@ -8,7 +8,7 @@ from foundation.approvals import expiring
 from foundation.idempotency import purging
 from foundation.jobs import clock
 from foundation.outbox import relaying
-from members import joining, verifying
+from members import joining, leaving, verifying, waking
 from membership_site import closing
 from points import holding, reserving
 from tiers import rehearsing
@@ -19,8 +19,8 @@ RING = Actor.job("ring")
 def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     """Send for a driver (`close`) where a date is due, and for a `relay` where something owed is; a doubled ring changes nothing.
 
-    Rehearsals that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, enrolments, codes, and
-    holds, whose time is over, end here.
+    Rehearsals that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, enrolments, codes, holds,
+    coolings-off and memberships whose members leave, whose time is over, end here.
     """
     closing.ring(send=close)
     if relaying.is_due():
@@ -31,5 +31,8 @@ def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     transactions.commit(purging.purge, at=clock.now())
     transactions.commit(joining.forget, at=clock.now())
     transactions.commit(verifying.forget, at=clock.now())
+    transactions.commit(waking.end_cooling_off, at=clock.now())
+    while transactions.commit(leaving.close_due, at=clock.now(), actor=RING) == leaving.AT_ONCE:
+        pass
     while transactions.commit(reserving.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
         pass

@@ -17,6 +17,7 @@ from foundation.outbox.models import Obligation
 from foundation.outbox.owing import Owed, owe
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
+from members import spending
 from members.models import Member
 from points import ledger
 from points.ledger import NEVER, Answer, Posting
@@ -65,7 +66,7 @@ class KeyUsedOtherwise(Refusal):
     sentence = _("This was sent before with other content.")
 
 
-REFUSED: dict[str, type[Refusal]] = {
+REFUSED: dict[str, type[Refusal]] = spending.REFUSED | {
     "insufficient": InsufficientPoints,
     "frozen": PurseFrozen,
     "conflict": KeyUsedOtherwise,
@@ -95,7 +96,7 @@ def transfer(
     The relay credits soon after; where the other can't take them by then, it credits them back. The same key again answers as
     the first. `reference` (a short word of ours, no personal data) says what the transfer is part of. Refuses same_member,
     points_not_positive, not_transferable, unknown_recipient, unknown_purse, insufficient_points, frozen, over_daily_limit,
-    key_used_otherwise.
+    key_used_otherwise, and what keeps the giver from spending (members.spending).
     """
     if from_member_id == to_member_id:
         raise SameMember
@@ -120,7 +121,8 @@ def transfer(
     if answer.number is None:
         raise REFUSED[answer.outcome]
     # The purse is locked now: what the rules below read can't change under them, and a refusal takes the debit back.
-    if not Member.objects.filter(pk=to_member_id, status=Member.Status.ACTIVE).exists():
+    # Who may not earn is given nothing either.
+    if not Member.objects.filter(pk=to_member_id).exclude(status__in=["suspended", "closed"]).exists():
         raise UnknownRecipient
     _refuse_over_daily_limit(debit, currency)
     own = Entry.objects.filter(member_id=from_member_id, currency_id=currency_id, number=OuterRef("lot_number"))
