@@ -148,7 +148,7 @@ def transfer(
 
 
 def _lots_taken(debit: Posting, number: int) -> list[list[Any]]:
-    """Return what the debit with this number took, lot by lot: number, last day, points, and CAME_BACK where they had come back before; one statement."""
+    """Return what the debit `number` took, lot by lot: its number, last day, points, and CAME_BACK where they had come back before."""
     own = Entry.objects.filter(member_id=debit.member_id, currency_id=debit.currency_id, number=OuterRef("lot_number"))
     taken = Allocation.objects.filter(
         member_id=debit.member_id, currency_id=debit.currency_id, debit_number=number
