@@ -36,10 +36,10 @@ POST = [
     ),
     (
         "SELECT a.member_id, a.currency_id FROM asked a JOIN members_member m ON m.id = a.member_id AND m.status = 'active'"
-        " WHERE a.is_missing)",
+        " WHERE a.is_missing FOR SHARE OF m)",
         "SELECT a.member_id, a.currency_id, g.no_earning, g.no_spending\n"
         "        FROM asked a JOIN members_member m ON m.id = a.member_id AND m.status <> 'closed'\n"
-        "       CROSS JOIN LATERAL members_gates(m.status, m.accepted_at, m.cools_off_until) g WHERE a.is_missing)",
+        "       CROSS JOIN LATERAL members_gates(m.status, m.accepted_at, m.cools_off_until) g WHERE a.is_missing FOR SHARE OF m)",
     ),
     (
         "INSERT INTO points_purse (member_id, currency_id) SELECT member_id, currency_id FROM missing ORDER BY",
@@ -78,7 +78,7 @@ def back(places: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("points", "0017_fewer_checks"), ("members", "0006_states")]
+    dependencies = [("points", "0018_freed_in_a_batch"), ("members", "0006_states")]
 
     operations = [
         migrations.AddField(
@@ -93,5 +93,5 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(changed("points_post", POST), changed("points_post", back(POST))),
         migrations.RunSQL(changed("points_hold", HOLD), changed("points_hold", back(HOLD))),
-        migrations.RunSQL((SQL / "0018_gates.sql").read_text(), (SQL / "0018_gates_reverse.sql").read_text()),
+        migrations.RunSQL((SQL / "0019_gates.sql").read_text(), (SQL / "0019_gates_reverse.sql").read_text()),
     ]
