@@ -11,6 +11,7 @@ from foundation.outbox import relaying
 from members import joining, verifying
 from membership_site import closing
 from points import holding, reserving
+from privacy import falling_due
 from tiers import rehearsing
 
 RING = Actor.job("ring")
@@ -31,5 +32,6 @@ def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     transactions.commit(purging.purge, at=clock.now())
     transactions.commit(joining.forget, at=clock.now())
     transactions.commit(verifying.forget, at=clock.now())
+    falling_due.settle(actor=RING)
     while transactions.commit(reserving.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
         pass
