@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from foundation.audit.models import AuditEvent
 from foundation.messaging import sending
@@ -110,6 +111,18 @@ CLASSES = {
         DataClass(code="ledger", label=_("ledger, seals and decisions"), becomes=_("never deleted: they name nobody")),
     )
 }
+
+
+def term_in_words(known: DataClass, term: RetentionTerm | None) -> str:
+    """Return how long a class is kept: its fixed term, its months or years, or for ever."""
+    if known.fixed:
+        return str(known.fixed)
+    if term is None or not term.months:
+        return str(_("for ever"))
+    if term.months % 12:
+        return ngettext("%(count)s month", "%(count)s months", term.months) % {"count": term.months}
+    years = term.months // 12
+    return ngettext("%(count)s year", "%(count)s years", years) % {"count": years}
 
 
 def before_of(months: int, *, today: datetime.date) -> datetime.date:
