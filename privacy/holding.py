@@ -24,7 +24,7 @@ class EndsBeforeToday(Refusal):
 
 
 class NotHeld(Refusal):
-    code = "not_held"
+    code = "hold_not_standing"
     sentence = _("This hold has been lifted already.")
 
 

@@ -26,7 +26,7 @@ from privacy import barriers, certificates, erasing, erasing_for, holding
 from privacy.models import Certificate, Erased, Erasure
 from tests.factories import AccountFactory, ProgrammeFactory, RuleBookFactory, UserFactory
 from tests.points.cast import MONDAY, NOON, books_ok, finish_closing, seal, start_closing, wish
-from tests.privacy.cast import JOB, TODAY, ZHAO, approve, available, earn, officer, open_house, zhao
+from tests.privacy.cast import JOB, TODAY, ZHAO, approve, available, earn, officer, open_house, traces, zhao
 from tiers import standings
 
 PERSONAL = (ZHAO.full_name, ZHAO.phone, ZHAO.national_id, ZHAO.email, "zhao.guoqiang", "赵", "1391")
@@ -112,22 +112,6 @@ def test_no_table_holds_him_any_more(house):
     ask(member)
 
     assert traces(PERSONAL) == []
-
-
-def traces(parts) -> list[tuple[str, str]]:
-    """Return where in the whole database one of the texts stands: table and text."""
-    found = []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.oid::regclass::text FROM pg_class c"
-            " WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace"
-        )
-        for [table] in cursor.fetchall():
-            for part in parts:
-                cursor.execute(f"SELECT EXISTS (SELECT FROM {table} t WHERE strpos(t::text, %s) > 0)", [part])
-                if cursor.fetchone()[0]:
-                    found.append((table, part))
-    return found
 
 
 def test_asked_again_it_answers_what_it_did(house):
@@ -311,7 +295,7 @@ def test_one_and_many_take_as_many_statements(house):
     def count(members):
         with CaptureQueriesContext(connection) as seen:
             erasing.destroy(members=members, today=TODAY, at=NOON, document={}, kind="destruction")
-        return [query["sql"].split()[0:3] for query in seen.captured_queries]
+        return len(seen)
 
     assert count(crowd[:1]) == count(crowd[1:])
     assert Erased.objects.count() == 20
