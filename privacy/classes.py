@@ -125,6 +125,6 @@ def term_in_words(known: DataClass, term: RetentionTerm | None) -> str:
     return ngettext("%(count)s year", "%(count)s years", years) % {"count": years}
 
 
-def before_of(months: int, *, today: datetime.date) -> datetime.date:
-    """Return the date that data must be older than to have passed its term today."""
-    return add_months(today, -months)
+def before_of(months: int | None, *, today: datetime.date) -> datetime.date:
+    """Return the date that data must be older than to have passed its term today; a class without one never has."""
+    return add_months(today, -months) if months else datetime.date.min

@@ -44,7 +44,7 @@ class Section:
     rows: Callable[[Owner], Iterator[Row]]
 
 
-def paged(rows: QuerySet, key: Sequence[str]) -> Iterator[Model]:
+def paged(rows: QuerySet, key: Sequence[str]) -> Iterator[Any]:
     """Yield the rows in the order `key`, which is unique, PAGE at a time: one statement a page, one page in memory."""
     rows, last = rows.order_by(*key), None
     while page := list((rows if last is None else rows.filter(past(key, last)))[:PAGE]):
@@ -72,7 +72,7 @@ def own(
     *,
     of: Callable[[Owner], Q] = lambda owner: Q(member_id=owner.member.pk),
     without: Sequence[str] = (),
-    more: Callable[[Sequence[Model]], Sequence[Row]] | None = None,
+    more: Callable[[Sequence[Any]], Sequence[Row]] | None = None,
     related: Sequence[str] = (),
 ) -> Section:
     """Return the section of one model's rows that are the owner's; `more` adds to each of a page of rows what is told beside its fields."""

@@ -200,7 +200,7 @@ def destroy(
     thousand. What says that they may be erased stands above: `ask`, `execute`, and the decided destruction of a class.
     """
     ids = [member.pk for member in members]
-    users = [member.user_id for member in members if member.user_id and not member.user.is_staff]
+    users = [member.user.pk for member in members if member.user and not member.user.is_staff]
     with connection.cursor() as cursor:
         cursor.execute("SELECT privacy_erase(%s, %s, %s)", [ids, today, at])
         [[counts]] = cursor.fetchall()

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
+from foundation.access.models import User
 from foundation.actors import Actor
 from foundation.audit.recording import record
 from foundation.messaging.sending import owe_message
@@ -75,7 +76,7 @@ def ask(
         channel=channel,
         language=language,
         asked_at=at,
-        asked_by=actor.user,
+        asked_by=_person(actor),
         request_id=request_id,
     )
     owe([Owed(member_id=member.pk, key=str(made.pk), payload={"export": str(made.pk)})], topic=TOPIC)
@@ -131,6 +132,13 @@ def end(*, at: datetime.datetime) -> int:
 def fetched(export: Export, *, key: bytes) -> Iterator[bytes]:
     """Yield the bytes of a copy that was taken."""
     return packing.unpack(export.pk, key=key)
+
+
+def _person(actor: Actor) -> User:
+    """Return the user who asks: nobody's copy is made unasked."""
+    if actor.user is None:
+        raise ValueError("a copy is asked for by a person")
+    return actor.user
 
 
 def _record(verb: str, export: Export, actor: Actor, at: datetime.datetime) -> None:

@@ -54,7 +54,8 @@ def do(
 
 def asked_by(user: User, *, export: Export) -> bool:
     """Tell whether the user asked for this copy, so that he may hand it over."""
-    return Request.objects.filter(pk=export.request_id, requested_by=user).exists()
+    made = export.request_id
+    return made is not None and Request.objects.filter(pk=made, requested_by=user).exists()
 
 
 def targets(payload: Payload) -> list[Aim]:

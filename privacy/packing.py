@@ -83,7 +83,7 @@ def pack(export: Export, owner: Owner, *, key: bytes, at: datetime.datetime) -> 
     pieces = Pieces(export, key)
     when = timezone.localtime(at, timezone.get_default_timezone()).timetuple()[:6]
     counts: dict[str, int] = {}
-    with zipfile.ZipFile(pieces, "w", zipfile.ZIP_DEFLATED) as packed:  # type: ignore[call-overload]
+    with zipfile.ZipFile(pieces, "w", zipfile.ZIP_DEFLATED) as packed:
         for section in SECTIONS:
             with _file(packed, f"data/{section.code}.json", when) as file:
                 counts[section.code] = _write_rows(file, section.rows(owner))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Model, Q
+from django.db.models import Q
 from oauth2_provider.models import get_access_token_model
 
 from campaigns import explaining
@@ -36,7 +36,7 @@ def identity(owner: "Owner") -> Iterator[dict[str, Any]]:
     }
 
 
-def whys(entries: Sequence[Model]) -> list[dict[str, Any]]:
+def whys(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Return of each entry its currency, kind and reason in words."""
     currencies = PointCurrency.objects.in_bulk()
     reasons = explaining.why_each(entries)
