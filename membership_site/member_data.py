@@ -257,7 +257,7 @@ def _copies(request: HttpRequest, member: Member) -> Section:
         [_moment(one.asked_at), one.get_channel_display(), one.get_state_display(), _moment(one.expires_at), door(one)]
         for one in newest
     ]
-    headers = [_("asked at"), _("channel"), _("state"), _("until"), ""]
+    headers = [_("asked at"), _("channel"), _("state"), _("until"), _("verb")]
     return Section(title=_("copies of his data"), headers=headers, rows=rows, empty=_("Nobody asked for one."))
 
 
@@ -290,7 +290,7 @@ def _holds(member: Member) -> Section:
         return format_html('<a href="{}">{}</a>', url, _("Lift the hold"))
 
     rows = [[one.starts_on, one.until or "", one.reason, one.placed_by.get_full_name(), door(one)] for one in held]
-    headers = [_("starts on"), _("until"), _("reason"), _("by"), ""]
+    headers = [_("starts on"), _("until"), _("reason"), _("by"), _("verb")]
     return Section(title=_("legal holds"), headers=headers, rows=rows, empty=_("None."))
 
 

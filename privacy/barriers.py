@@ -9,11 +9,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from foundation.approvals.models import Request, Target
-from foundation.messaging import sending
 from foundation.money import number
 from foundation.outbox.models import Obligation
 from foundation.periods import add_months
 from members.models import Account, Member
+from points import transferring
 from points.models import Freeze, Lot, PointCurrency, Purse
 from privacy.keeping import LegalHold, RetentionTerm
 
@@ -75,13 +75,13 @@ def _points(member: Member, today: datetime.date, gives_up_points: bool) -> Iter
 
 
 def _open_business(member: Member) -> Iterator[Barrier]:
-    """Yield what others are still deciding or doing about him; what is only a message is no business."""
+    """Yield what others are still deciding about him, and points that are on their way; what is only a message is no business."""
     about = Q(subject=f"member/{member.pk}")
     for thing in ("purse", "standing"):
         about |= Q(subject__startswith=f"{thing}/{member.pk}/")
     if Target.objects.filter(about, request__status=Request.Status.PENDING).exclude(request__kind=ERASE).exists():
         yield Barrier(code="request_open", sentence=_("A request about this membership waits for a decision."))
-    if Obligation.objects.open().filter(member_id=member.pk).exclude(topic__in=[sending.TOPIC, EXPORTS]).exists():
+    if Obligation.objects.open().filter(member_id=member.pk, topic__in=TRANSFERS).exists():
         yield Barrier(code="transfer_open", sentence=_("A transfer is on its way. Wait until it has arrived."))
 
 
@@ -103,6 +103,6 @@ def _duty(member: Member, today: datetime.date) -> Iterator[Barrier]:
         )
 
 
-# The kind of request and the topic that are no business of others: the erasure itself, and a copy being made.
+# The kind of request that is no business of others: the erasure itself; and what is owed to him that moves points.
 ERASE = "privacy.erase"
-EXPORTS = "privacy.export"
+TRANSFERS = (transferring.CREDIT, transferring.CREDIT_BACK)

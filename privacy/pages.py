@@ -175,5 +175,5 @@ def _holds(request: HttpRequest) -> Section:
         ]
         for one in held
     ]
-    headers = [_("data class"), _("starts on"), _("until"), _("reason"), _("by"), ""]
+    headers = [_("data class"), _("starts on"), _("until"), _("reason"), _("by"), _("verb")]
     return Section(title=_("Legal holds on classes"), headers=headers, rows=rows, empty=_("None."))

@@ -15,11 +15,12 @@ from foundation.access.models import Role
 from foundation.actors import Actor
 from foundation.audit.models import AuditEvent
 from foundation.idempotency.models import KeptAnswer
+from foundation.outbox.owing import Owed, owe
 from members import enrolling, finding, verifying
 from members.models import Account, Member, OneTimeCode, Person
 from members.reports import AccountReport, MemberReport
 from members.sealing import open_person, seal_person
-from points import freezing, reserving
+from points import freezing, reserving, transferring
 from points import verifying as seals
 from points.models import Entry, Kind
 from privacy import barriers, certificates, erasing, erasing_for, holding
@@ -130,6 +131,24 @@ def test_asked_again_it_answers_what_it_did(house):
     [
         (lambda member, points: AccountFactory(member=member), "account_open"),
         (lambda member, points: earn(member, points, 5), "points_left"),
+        (
+            lambda member, points: owe([Owed(member_id=member.pk, key="1/x", payload={})], topic=transferring.CREDIT),
+            "transfer_open",
+        ),
+        (
+            lambda member, points: (
+                erasing_for.ask(
+                    id=uuid.uuid4(),
+                    member=member,
+                    gives_up_points=False,
+                    reason="x",
+                    actor=Actor(user=officer(member.branch, Role.TELLER)),
+                    at=NOON,
+                )
+                and owe([Owed(member_id=member.pk, key="2/x", payload={})], topic=transferring.CREDIT_BACK)
+            ),
+            "transfer_open",
+        ),
         (
             lambda member, points: holding.place(
                 member=member, reason="court", until=None, actor=Actor(user=officer(member.branch)), at=NOON
