@@ -73,7 +73,7 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "export_id": f"exp_{side.export.pk.hex}" if "exp:" in route else side.export.pk,
         "hold_id": estate.hold.pk if "privacy/" in route else side.hold.pk,
         "destruction_id": estate.destruction.pk,
-        "draft_id": estate.draft.pk,
+        "draft_id": f"drf_{estate.draft.pk}" if "drf:" in route else estate.draft.pk,
         "book_id": thing("tiers/rulebook", estate, side),
         "object_id": thing(route, estate, side),
     }
