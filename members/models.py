@@ -196,10 +196,29 @@ class Person(models.Model):
     email_hash = models.BinaryField(null=True)
     national_id_hash = models.BinaryField(null=True)
     pinyin_hash = models.BinaryField(null=True)
+    # From then on nothing personal comes back, whoever writes it (docs/privacy.md).
+    erased_on = models.DateField(_("erased on"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(erased_on__isnull=True)
+                | Q(
+                    wrapped_key__isnull=True,
+                    masked_name="",
+                    masked_phone="",
+                    name_hash__isnull=True,
+                    surname_hash__isnull=True,
+                    phone_hash__isnull=True,
+                    email_hash__isnull=True,
+                    national_id_hash__isnull=True,
+                    pinyin_hash__isnull=True,
+                ),
+                name="erased_person_holds_nobody",
+            ),
+        ]
         indexes = [
             models.Index(fields=[field], name=f"person_by_{field}")
             for field in ("name_hash", "surname_hash", "phone_hash", "email_hash", "national_id_hash", "pinyin_hash")

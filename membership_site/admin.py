@@ -15,7 +15,7 @@ from foundation.jobs.models import Bank, BusinessDate
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Choice, tier_pills
 from members.models import Assignment, Member
-from membership_site import caring, corrections, counter, member_page, protections, revealing, statuses
+from membership_site import caring, corrections, counter, member_data, member_page, protections, revealing, statuses
 from tiers.models import Programme, Standing, Tier
 
 
@@ -133,5 +133,6 @@ class MemberAdmin(BrowseAdmin):
         context["may_reveal"] = revealing.may_reveal(request, member) and hasattr(member, "person")
         context["may_assign"] = caring.may_assign(request, member)
         context["notices"], context["doings"] = statuses.notices(member), statuses.doings(request, member)
+        context["may_see_data"] = member_data.may_see(request, member)
         context["may_correct"] = corrections.may_correct(request, member)
         return self.admin_site.page(request, "admin/member.html", **context)

@@ -21,6 +21,7 @@ from foundation.periods import add_months
 from members.cutting import cuts
 from membership_site import proving, rechecking
 from points import lapsing, partitions, releasing, reminding, sealing
+from privacy import destroying
 from tiers import reviewing, rolling, warning
 
 Counts = dict[str, int]
@@ -146,6 +147,8 @@ def close(
     )
     proving.prove_where_due(at=clock.now())
     rechecking.recheck_where_due(at=clock.now())
+    if runs:
+        transactions.commit(destroying.find, today=today, at=clock.now(), actor=NIGHT.actor)
     return runs
 
 

@@ -18,9 +18,10 @@ from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import caring, corrections, freezes, ledger_pages, reception, revealing, statuses
+from membership_site import caring, corrections, freezes, ledger_pages, member_data, reception, revealing, statuses
 from membership_site.home import home
 from membership_site.searching import search
+from privacy import pages as retention
 
 INBOX = "admin:approvals_request_changelist"
 # Group, then (permission, address, label, icon): a door is shown to whom it opens.
@@ -91,6 +92,9 @@ MENU = [
             ),
             ("access.view_role", "admin:access_settings", _("Settings and access"), "badge"),
             ("audit.view_auditevent", "admin:audit_auditevent_changelist", _("Audit events"), "trail"),
+            ("privacy.view_retention", "admin:privacy_retention", _("Retention"), "hourglass"),
+            ("privacy.view_destruction", "admin:privacy_destruction_changelist", _("Destructions of data"), "outbox"),
+            ("privacy.view_certificate", "admin:privacy_certificate_changelist", _("Certificates"), "approve"),
         ],
     ),
 ]
@@ -125,6 +129,8 @@ class ConsoleSite(AdminSite):
             *corrections.addresses(self.admin_view),
             *freezes.addresses(self.admin_view),
             *statuses.addresses(self.admin_view),
+            *member_data.addresses(self.admin_view),
+            *retention.urls(self.admin_view),
             *revealing.urls(self.admin_view),
             *caring.urls(self.admin_view),
             *ledger_pages.urls(),

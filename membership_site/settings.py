@@ -14,6 +14,9 @@ env = Environment()
 SITE_ENV = env.choice("SITE_ENV", "production", "local", "test")
 SECRET_KEY = env.text("SECRET_KEY", "a long random text")
 PERSONAL_DATA_KEY = env.key("PERSONAL_DATA_KEY")
+PERSONAL_DATA_EARLIER_KEYS = env.keys(
+    "PERSONAL_DATA_EARLIER_KEYS", "the master keys that members' keys were wrapped by before PERSONAL_DATA_KEY"
+)
 LOOKUP_KEY = env.key("LOOKUP_KEY")
 # Tests seal with a key that everybody knows.
 SEAL_KEY = env.key("SEAL_KEY", default=bytes(32)) if SITE_ENV == "test" else env.key("SEAL_KEY")
@@ -54,6 +57,10 @@ SITE_URL = env.text("SITE_URL", "this site's address, for links in messages", de
 PII_REVEALS_A_DAY = env.number(
     "PII_REVEALS_A_DAY", "how many people one of the staff may see in clear a day", default=50
 )
+EXPORTS_A_DAY = env.number("EXPORTS_A_DAY", "copies of his data that a member may ask for a day", default=3)
+BACKUP_DAYS = env.number(
+    "BACKUP_DAYS", "days after which the bank's last backup with destroyed data is gone", default=35
+)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
 if SITE_ENV == "production":
     # Whoever reads a console or a file would read everybody's codes.
@@ -75,6 +82,7 @@ AUTH_USER_MODEL = "access.User"
 INSTALLED_APPS = [
     "membership_site.apps.MembershipSite",
     "portal",
+    "privacy",
     "books",
     "campaigns",
     "tiers",

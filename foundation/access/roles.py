@@ -50,8 +50,17 @@ DECIDE_TIERS = {"tiers.decide_protection"}
 PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
 DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
 
+# People's rights over their data: copies and erasures for who comes to the counter; terms, holds and disclosures are compliance's.
+PRIVACY = {"privacy.request_export", "privacy.request_erasure"}
+DECIDE_EXPORT, DECIDE_ERASURE = {"privacy.decide_export"}, {"privacy.decide_erasure"}
+READ_RETENTION = {"privacy.view_retention", "privacy.view_certificate", "privacy.view_destruction"}
+DISCLOSE = {"privacy.view_disclosure", "privacy.request_disclosure", "privacy.decide_disclosure"}
+RETENTION = {"privacy.hold", "privacy.request_destruction", "privacy.decide_destruction"}
+
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE | REVEAL | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE),
+    Role.TELLER: frozenset(
+        RULES | PEOPLE | REVEAL | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE | PRIVACY
+    ),
     Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL),
     Role.BRANCH_MANAGER: frozenset(
         RULES
@@ -71,6 +80,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | INVITE
         | ACCESS
         | PROPOSE_POSTING
+        | PRIVACY
+        | DECIDE_EXPORT
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         RULES
@@ -86,7 +97,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | {"tiers.start_rehearsal"}
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
-    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | REQUESTS | PROPOSE_POINTS),
+    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | REQUESTS | PROPOSE_POINTS | PRIVACY),
     Role.ANALYST: frozenset(RULES | TOTALS | BOOKS),
     Role.COMPLIANCE: frozenset(
         RULES
@@ -108,18 +119,41 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | REHEARSALS
         | ACCESS
         | DECIDE_POSTING
+        | PRIVACY
+        | DECIDE_EXPORT
+        | DECIDE_ERASURE
+        | READ_RETENTION
+        | RETENTION
+        | DISCLOSE
     ),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
     Role.PARTNER: frozenset(PROGRAMME),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"} | ACCESS),
     # Reads all, masked, and who looked at what; changes nothing.
     Role.AUDITOR: frozenset(
-        RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | ACCESS | REHEARSALS | {"tiers.view_draft"}
+        RULES
+        | PEOPLE
+        | TOTALS
+        | RUNS
+        | TRAIL
+        | BOOKS
+        | REQUESTS
+        | OUTBOX
+        | ACCESS
+        | REHEARSALS
+        | READ_RETENTION
+        | {"tiers.view_draft"}
     ),
 }
 
 # What knows no branches: only a posting in a root of the tree gives it, since a part of it would tell of the rest.
-OF_THE_BANK = frozenset(RUNS | OUTBOX | TRAIL | {"outbox.change_obligation"})
+OF_THE_BANK = frozenset(
+    RUNS
+    | OUTBOX
+    | TRAIL
+    | READ_RETENTION
+    | {"outbox.change_obligation", "privacy.request_destruction", "privacy.decide_destruction"}
+)
 
 
 def permissions(postings: Iterable[StaffPosting]) -> set[str]:

@@ -64,6 +64,8 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(
         "/me/consents",
         "/me/preferences",
         "/me/leave",
+        "/me/data",
+        "/me/data/erase",
         "/family",
         "/accounts/logout/",
     )
