@@ -18,6 +18,8 @@ from foundation.approvals.models import employee_number_of
 from members.codes import OneTimeCode
 from members.consent_texts import Consent, ConsentText
 from members.enrolments import Enrolment
+from members.households import Household, HouseholdMembership
+from members.merges import Merge, SetApart
 
 __all__ = [
     "Account",
@@ -27,10 +29,14 @@ __all__ = [
     "Family",
     "FamilyMembership",
     "FamilyMembershipQuerySet",
+    "Household",
+    "HouseholdMembership",
     "Member",
     "MemberQuerySet",
+    "Merge",
     "OneTimeCode",
     "Person",
+    "SetApart",
 ]
 
 
@@ -54,6 +60,13 @@ class MemberQuerySet(models.QuerySet["Member"]):
         if own_number := employee_number_of(user):
             himself |= Q(employee=own_number)
         return self.annotate(employee=Upper(Trim("user__employee_number"))).filter(himself)
+
+    def close_to_employee(self, user: User) -> Self:
+        """Keep the members who are this user, by any account of his, or live in one household with him."""
+        himself = Member.objects.of_employee(user).values("pk")
+        homes = HouseholdMembership.objects.open().filter(member__in=himself).values("household")
+        housemates = HouseholdMembership.objects.open().filter(household__in=homes).values("member")
+        return self.filter(Q(pk__in=himself) | Q(pk__in=housemates))
 
     def joined(self) -> Self:
         """Keep the members whose membership is open and who have accepted it; who was only loaded is invited."""
@@ -99,6 +112,16 @@ class Member(models.Model):
     # The language that messages to him are in; empty: the bank's.
     language = models.CharField(_("language"), max_length=7, blank=True, db_default="")
     closed_on = models.DateField(_("closed on"), null=True, blank=True)
+    # Where this record was one of two of a person: the one that stays, at the end of any chain (docs/merging.md).
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("merged into"),
+    )
 
     objects = MemberQuerySet.as_manager()
 
@@ -112,6 +135,13 @@ class Member(models.Model):
                 | (~Q(status="closed") & Q(closed_on__isnull=True)),
                 name="closed_member_has_its_date",
             ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | Q(status="closed") & ~Q(merged_into=F("id")),
+                name="merged_member_is_closed",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="member_by_merged_into")
         ]
 
     def __str__(self) -> str:
