@@ -5,9 +5,10 @@ class Members(AppConfig):
     name = "members"
 
     def ready(self) -> None:
-        """Let codes and welcomes be written when the outbox sends them."""
+        """Let codes, welcomes and words about merges be written when the outbox sends them."""
         from foundation.messaging.sending import register
-        from members import accepting, verifying, writing
+        from members import accepting, merging, verifying, writing
 
         register(kind=verifying.CODE, write=writing.write_codes)
         register(kind=accepting.WELCOME, write=writing.write_welcomes)
+        register(kind=merging.MERGED, write=writing.write_merged)

@@ -4,7 +4,7 @@ The address is unsealed here, as the message is sent; nothing of it is kept or l
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -31,6 +31,15 @@ def write_welcomes(owed: Sequence[Obligation], *, at: datetime.datetime) -> list
     """Write each new member his welcome."""
     members = Member.objects.select_related("person").in_bulk([one.member_id for one in owed])
     return [_welcome(one.key, members.get(one.member_id)) for one in owed]
+
+
+def write_merged(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Write each member, one of whose two records was merged into the other, which of them he has from now on."""
+    members = Member.objects.select_related("person").in_bulk([one.member_id for one in owed])
+    gone = Member.objects.in_bulk([int(one.payload["about"]) for one in owed])
+    return [
+        _to_member(one.key, members[one.member_id], _merged_text(gone[int(one.payload["about"])]), None) for one in owed
+    ]
 
 
 def _code(key: str, code: OneTimeCode | None, at: datetime.datetime) -> Message | None:
@@ -85,3 +94,13 @@ def _known_text(member: Member, code: OneTimeCode | None) -> str:
 def _welcome_text(member: Member, code: OneTimeCode | None) -> str:
     said = _("Welcome. Your member number is %(number)s. Your points and what earns them: %(link)s")
     return said % {"number": member.number, "link": f"{settings.SITE_URL}/"}
+
+
+def _merged_text(gone: Member) -> Callable[[Member, OneTimeCode | None], str]:
+    def text(member: Member, code: OneTimeCode | None) -> str:
+        said = _(
+            "Your memberships %(gone)s and %(number)s are one now: %(number)s. All your points are there: %(link)s"
+        )
+        return said % {"gone": gone.number, "number": member.number, "link": f"{settings.SITE_URL}/"}
+
+    return text
