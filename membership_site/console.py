@@ -18,7 +18,7 @@ from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import caring, corrections, freezes, ledger_pages, reception, revealing
+from membership_site import caring, corrections, freezes, households, ledger_pages, merges, reception, revealing
 from membership_site.home import home
 from membership_site.searching import search
 
@@ -37,6 +37,7 @@ MENU = [
         [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
+            ("members.request_merge", "admin:members_doubles", _("Two records of one person"), "people"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),
@@ -123,6 +124,8 @@ class ConsoleSite(AdminSite):
             *access.urls(self.admin_view),
             *corrections.addresses(self.admin_view),
             *freezes.addresses(self.admin_view),
+            *merges.addresses(self.admin_view),
+            *households.addresses(self.admin_view),
             *revealing.urls(self.admin_view),
             *caring.urls(self.admin_view),
             *ledger_pages.urls(),
