@@ -116,7 +116,7 @@ def _page(request: HttpRequest, member: Member, move_in: MoveInForm, move_out: M
         history=history,
         suggested=suggested,
         move_in=move_in,
-        move_out=move_out if place else None,
+        move_out=move_out if place or move_out.is_bound else None,
     )
 
 

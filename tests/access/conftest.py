@@ -20,7 +20,7 @@ from foundation.jobs.models import Bank, JobRun
 from foundation.outbox.models import Obligation
 from members import families, joining
 from members.details import Details
-from members.models import Enrolment, FamilyMembership, Member, OneTimeCode, Person
+from members.models import Enrolment, FamilyMembership, Member, Merge, OneTimeCode, Person
 from members.sealing import PersonalData, seal_person
 from points import correcting, redeeming
 from points.models import CorrectionFile, PointCurrency, Redemption
@@ -31,6 +31,7 @@ from tests.factories import (
     AccountFactory,
     ActivityFactory,
     EarningRuleVersionFactory,
+    MemberFactory,
     SourceFactory,
     StaffFactory,
     UserFactory,
@@ -60,6 +61,7 @@ class Side:
     enrolment: Enrolment
     code: OneTimeCode
     protection: Protection
+    merge: Merge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +131,9 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
         details=Details.of(full_name=f"Joiner{word} {word}son", phone=phone.replace("0000", "5555", 1)), via="sms", channel="branch",
         today=MONDAY, at=clock.now(), actor=SYSTEM, branch=member.branch,
     )  # fmt: skip
+    gone = MemberFactory(
+        number=f"GONE-{word}", branch=member.branch, status="closed", closed_on=MONDAY, merged_into=member
+    )
     return Side(
         member=member,
         request=request,
@@ -143,6 +148,7 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
         enrolment=enrolment,
         code=enrolment.codes.get(),
         protection=protection,
+        merge=Merge.objects.create(kept=member, gone=gone, merged_at=NOON, booked_on=MONDAY, request_id=uuid.uuid4()),
     )
 
 

@@ -14,7 +14,7 @@ from points.models import Entry, Kind, Lot
 from tests.campaigns.night import ACTOR, earn_all
 from tests.factories import AccountFactory, EarningRuleVersionFactory, SeriesFactory
 from tests.merging.cast import balance_of, growth_of, merge, two, undo
-from tests.points.cast import MONDAY, asked, books_ok, post, start_closing
+from tests.points.cast import MONDAY, asked, books_ok, finish_closing, post, start_closing
 from tiers import rolling
 from tiers.models import RunningTotal
 
@@ -46,8 +46,6 @@ def night(day: datetime.date) -> None:
     """Close a date as far as running totals go."""
     start_closing(day)
     rolling.roll_up(business_date=day, **ALL, actor=ACTOR)
-    from tests.points.cast import finish_closing
-
     finish_closing(day)
 
 

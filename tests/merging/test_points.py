@@ -9,8 +9,18 @@ from django.test.utils import CaptureQueriesContext
 from points import looking_back
 from points.models import Entry, Kind, Lot, Purse
 from tests.factories import MemberFactory
-from tests.merging.cast import balance_of, growth_of, lots_of, merge, picture, totals, two, undo
-from tests.points.cast import APRIL_END, MARCH_END, MONDAY, TUESDAY, asked, books_ok, post
+from tests.merging.cast import balance_of, growth_of, lots_of, merge, totals, two, undo
+from tests.points.cast import (
+    APRIL_END,
+    MARCH_END,
+    MONDAY,
+    TUESDAY,
+    asked,
+    books_ok,
+    finish_closing,
+    post,
+    start_closing,
+)
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.timedelta(days=1)
@@ -88,8 +98,6 @@ def test_what_the_record_that_stays_owed_is_paid_by_what_comes():
 
 def test_a_past_day_answers_as_it_did():
     """As-of: what was booked on MONDAY stands on both; only from TUESDAY on the one has all."""
-    from tests.points.cast import finish_closing, start_closing
-
     wang = two()
     post(asked(wang.gone, wang.points, 100), asked(wang.kept, wang.points, 7))
     start_closing()
@@ -179,29 +187,3 @@ def test_a_merge_costs_the_same_for_many_lots():
     wang = two()
 
     assert statements(1) == statements(200)
-
-
-def test_frozen_points_are_not_merged():
-    from points.models import Freeze
-    from points.moving import FrozenPurse
-    from tests.races.test_freezing import freezing
-
-    wang = two()
-    post(asked(wang.gone, wang.points, 100), asked(wang.kept, wang.points, 100))
-    from tests.points.cast import CLERK, NOON
-
-    freezing.freeze(member=wang.kept, currency=wang.points, reason="phone lost", at=NOON, actor=CLERK)
-    before = picture()
-
-    with pytest.raises(FrozenPurse):
-        _in_savepoint(lambda: merge(wang.kept, wang.gone))
-
-    assert Freeze.objects.count() == 1
-    assert picture() == before
-
-
-def _in_savepoint(act):
-    from django.db import transaction
-
-    with transaction.atomic():
-        act()
