@@ -37,7 +37,7 @@ MENU = [
         [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
-            ("members.request_merge", "admin:members_doubles", _("Two records of one person"), "people"),
+            ("members.request_merge", "admin:members_doubles", _("Double records"), "people"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),

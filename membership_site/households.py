@@ -104,7 +104,7 @@ def _page(request: HttpRequest, member: Member, move_in: MoveInForm, move_out: M
     )
     suggested = Section(
         title=_("Members with the same phone number"),
-        headers=[_("member"), ""],
+        headers=[_("member"), _("action")],
         rows=[[_linked(one), _with(member, one)] for one in housing.suggested(member, visible=_reached(request))],
         empty=_("Nobody else has his phone number."),
     )

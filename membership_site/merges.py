@@ -78,7 +78,7 @@ def find(request: HttpRequest) -> HttpResponse:
     pairs, following = doubles.find(paths=paths, after=after)
     section = Section(
         title=TITLE,
-        headers=[_("older record"), _("newer record"), _("what agrees"), ""],
+        headers=[_("older record"), _("newer record"), _("what agrees"), _("action")],
         rows=[[_named(one.first), _named(one.second), _agreeing(one.agree), _to_compare(one)] for one in pairs],
         empty=_("No two records look like one person here."),
     )
