@@ -5,6 +5,7 @@ where they are; only what waits for its activity waits at the other record.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -22,7 +23,7 @@ def carry(*, giver_id: int, taker_id: int, accounts: Sequence[int], is_back: boo
     Going back (`is_back`), only what was the taker's before the merge. Returns how many `snapshots` and `holdings` that made,
     and how many parked reversals wait elsewhere now (`parked`). Four statements, however many facts.
     """
-    parameters = {
+    parameters: dict[str, Any] = {
         "giver": giver_id,
         "taker": taker_id,
         "accounts": list(accounts),

@@ -139,7 +139,8 @@ class OneMember(ApiView):
         member = visible_members(request).filter(pk=member_id).first()
         if member is None:
             raise exceptions.NotFound
-        if kept := visible_members(request).filter(pk=member.merged_into_id).first():
+        kept = visible_members(request).filter(pk=member.merged_into_id).first() if member.merged_into_id else None
+        if kept:
             raise RecordMerged(number=kept.number, id=f"{PREFIX}{kept.pk}")
         return Response(MemberOut(member).data)
 

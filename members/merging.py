@@ -114,7 +114,7 @@ def family_of(member_id: int) -> list[int]:
 
 
 @in_transaction
-def hand_on(*, kept: Member, gone: Member, today: datetime.date, actor: Actor) -> dict[str, Any]:
+def hand_on(*, kept: Member, gone: Member, today: datetime.date, at: datetime.datetime, actor: Actor) -> dict[str, Any]:
     """Give the record that stays the other's accounts, family, household, relationship manager and, if it has none, sign-in.
 
     A no that was said on the other counts for both. Returns what moved, by ids, for `give_back`. Some twenty statements.
@@ -123,7 +123,7 @@ def hand_on(*, kept: Member, gone: Member, today: datetime.date, actor: Actor) -
     moved: dict[str, Any] = {"accounts": list(accounts.values_list("pk", flat=True))}
     Account.objects.filter(pk__in=moved["accounts"]).update(member=kept)
     moved |= _family(kept, gone) | _household(kept, gone, today) | _manager(kept, gone, today) | _sign_in(kept, gone)
-    _restrict(kept, gone, today=today, actor=actor)
+    _restrict(kept, gone, today=today, at=at, actor=actor)
     return moved
 
 
@@ -180,7 +180,7 @@ def _sign_in(kept: Member, gone: Member) -> dict[str, Any]:
     return {"user": gone.user.pk, "user_off": bool(ended)}
 
 
-def _restrict(kept: Member, gone: Member, *, today: datetime.date, actor: Actor) -> None:
+def _restrict(kept: Member, gone: Member, *, today: datetime.date, at: datetime.datetime, actor: Actor) -> None:
     """Write for the record that stays each no that was the last word on the other, where it had said yes."""
     said = {one.text.purpose: one for one in Consent.objects.filter(member=gone).latest_each().select_related("text")}
     noes = [
@@ -190,7 +190,6 @@ def _restrict(kept: Member, gone: Member, *, today: datetime.date, actor: Actor)
         if (other := said.get(stand.text.purpose)) and not other.given
     ]
     if noes:
-        at = Now()
         consents.choose(noes, member_id=kept.pk, channel=Channel.BRANCH, today=today, at=at, actor=actor)
 
 
@@ -213,8 +212,8 @@ def give_back(merge: Merge, *, today: datetime.date) -> dict[str, Any]:
         HouseholdMembership.objects.create(household=left.household, member=gone, starts_on=max(today, left.starts_on))
     if place := moved.get("manager_moved"):
         Assignment.objects.filter(pk=place, ends_on=None).update(ends_on=_no_earlier(today))
-    if left := Assignment.objects.filter(pk=moved.get("manager_left")).first():
-        Assignment.objects.create(member=gone, manager_id=left.manager_id, starts_on=max(today, left.starts_on))
+    if held := Assignment.objects.filter(pk=moved.get("manager_left")).first():
+        Assignment.objects.create(member=gone, manager_id=held.manager_id, starts_on=max(today, held.starts_on))
     if user := moved.get("user"):
         if moved.get("user_moved"):
             Member.objects.filter(pk=kept.pk, user=user).update(user=None)

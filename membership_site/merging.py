@@ -54,8 +54,9 @@ def merge(
     _refuse_changed(versions)
     merging.refuse_unfit(kept=kept, gone=gone)
     made = Merge.objects.create(kept=kept, gone=gone, merged_at=Now(), booked_on=booked_on, request_id=request_id)
+    made.refresh_from_db(fields=["merged_at"])
     points = moving.move(merge=made, on=booked_on, actor=actor)
-    moved = merging.hand_on(kept=kept, gone=gone, today=as_of, actor=actor)
+    moved = merging.hand_on(kept=kept, gone=gone, today=as_of, at=made.merged_at, actor=actor)
     facts = carrying.carry(giver_id=gone.pk, taker_id=kept.pk, accounts=moved["accounts"], is_back=False, actor=actor)
     moved["tiers"] = keeping.keep_higher(
         kept=kept, gone=gone, starts_on=booked_on, request_id=request_id, reason=reason, actor=actor
@@ -64,7 +65,7 @@ def merge(
     merging.close_into(kept, gone, today=as_of)
     Merge.objects.filter(pk=made.pk).update(moved=moved)
     told = {"merge": made.pk, "points": points, "accounts": len(moved["accounts"]), **facts}
-    _leave_trail("members.merge", made, told, reason=reason, actor=actor)
+    _leave_trail("members.merge", made, told, reason=reason, at=made.merged_at, actor=actor)
     return told
 
 
@@ -89,6 +90,7 @@ def undo(
     _refuse_changed(versions)
     merging.refuse_late(made, kept=made.kept, days=settings.MERGE_UNDO_DAYS, as_of=as_of)
     Merge.objects.filter(pk=made.pk).update(undone_at=Now(), undone_on=undone_on, undoing_request_id=request_id)
+    made.refresh_from_db(fields=["undone_at"])
     family = merging.reopen(made.gone)
     points = moving.move_back(merge=made, family=family, on=undone_on, actor=actor)
     back = merging.give_back(made, today=as_of)
@@ -97,7 +99,7 @@ def undo(
     )
     keeping.let_go(kept=made.moved.get("tiers", {}), on=undone_on, request_id=request_id, actor=actor)
     told = {"merge": made.pk, "points": points, "accounts": len(back["accounts"]), **facts}
-    _leave_trail("members.undo_merge", made, told, reason=reason, actor=actor)
+    _leave_trail("members.undo_merge", made, told, reason=reason, at=made.undone_at, actor=actor)
     return told
 
 
@@ -115,13 +117,15 @@ def _refuse_changed(versions: dict[str, str]) -> None:
         raise Stale
 
 
-def _leave_trail(verb: str, made: Merge, told: dict[str, Any], *, reason: str, actor: Actor) -> None:
+def _leave_trail(
+    verb: str, made: Merge, told: dict[str, Any], *, reason: str, at: datetime.datetime, actor: Actor
+) -> None:
     """Write one event at each of the two records."""
     record_each(
         verb=verb,
         actor=actor,
         subject_kind="member",
-        at=Now(),
+        at=at,
         reason=reason,
         changes=[
             Change(subject_id=made.gone_id, new={**told, "into": made.kept.number}),

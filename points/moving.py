@@ -70,7 +70,8 @@ def move_back(*, merge: Merge, family: Sequence[int], on: datetime.date, actor: 
 def _asked(sql: str, giver: Member, taker: Member, arguments: list, *, on: datetime.date) -> dict[str, dict[str, int]]:
     """Run the statement of one direction, and raise as a refusal what the ledger refuses by name."""
     try:
-        return ledger.figures(sql, *arguments, ledger.literal([giver.number, taker.number]), on)
+        [[moved]] = ledger.asked(sql, [*arguments, ledger.literal([giver.number, taker.number]), on])
+        return moved
     except DatabaseError as error:
         refusal = REFUSED.get(getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or "")
         if refusal is None:
