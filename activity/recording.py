@@ -47,7 +47,7 @@ def record_activities(reports: Sequence[ActivityReport], *, earned_at_once: bool
         stage="activity_stage",
         columns=ACTIVITY_COLUMNS,
         staging="stage_activities",
-        steps=("resolve_activities", "route_activities", "record_activities", "compare_activities"),
+        steps=("resolve_activities", "record_activities", "compare_activities"),
         parameters={"earned_at_once": earned_at_once, "zone": settings.TIME_ZONE},
     )
 
@@ -67,7 +67,7 @@ def record_reversals(reports: Sequence[ReversalReport], *, actor: Actor) -> list
         stage="reversal_stage",
         columns=REVERSAL_COLUMNS,
         staging="stage_reversals",
-        steps=("resolve_reversals", "route_reversals", "lock_reversers", "record_reversals", "compare_reversals"),
+        steps=("resolve_reversals", "lock_reversers", "record_reversals", "compare_reversals"),
         parameters={"zone": settings.TIME_ZONE},
     )
 
