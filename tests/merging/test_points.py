@@ -187,3 +187,13 @@ def test_a_merge_costs_the_same_for_many_lots():
     wang = two()
 
     assert statements(1) == statements(200)
+
+
+def test_what_came_back_once_keeps_that_mark():
+    """It was restored on the record that went: cancelled again by the one that stays, it must not last another thirty days."""
+    wang = two()
+    post(asked(wang.gone, wang.points, 100, kind=Kind.RESTORE, expires_on=APRIL_END))
+
+    merge(wang.kept, wang.gone)
+
+    assert Entry.objects.came_back().filter(member_id=wang.kept.pk).get().points == 100

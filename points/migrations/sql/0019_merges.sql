@@ -6,7 +6,7 @@
 -- member numbers of the two.
 -- Each lot is a debit here, from that lot only, and there a credit of the same day, last usable day and availability; growth points move by
 -- the day they count on; what is owed moves as a credit that pays it here and a debit that is owed there. Each entry names its twin. A credit
--- pays what its purse owes, as ever. Refuses by name: merge_without_holds, merge_without_freezes, undo_while_the_debt_stands.
+-- pays what its purse owes, as ever; what came back once from a redemption keeps that mark. Refuses by name: merge_without_holds, merge_without_freezes, undo_while_the_debt_stands.
 CREATE FUNCTION points_merge(p_from bigint, p_to bigint, p_merge bigint, p_back boolean, p_family bigint[], p_numbers text[], p_on date)
 RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
@@ -47,20 +47,21 @@ BEGIN
 
     -- 1. What moves: a row per lot, per day of growth points, and for the debt; points as they come to p_to.
     CREATE TEMP TABLE IF NOT EXISTS points_moving (
-      turn integer, lot integer, points bigint, occurred_on date, expires_on date, available_on date, origin jsonb, is_debt boolean
+      turn integer, lot integer, points bigint, occurred_on date, expires_on date, available_on date, origin jsonb, came_back boolean, is_debt boolean
     ) ON COMMIT DROP;
     DELETE FROM points_moving;
     INSERT INTO points_moving
-    SELECT row_number() OVER (ORDER BY is_debt DESC, expires_on, lot, occurred_on), lot, points, occurred_on, expires_on, available_on, origin, is_debt
+    SELECT row_number() OVER (ORDER BY is_debt DESC, expires_on, lot, occurred_on), lot, points, occurred_on, expires_on, available_on, origin, came_back, is_debt
       FROM (
         SELECT l.number AS lot, l.remaining AS points, e.occurred_on, l.expires_on, l.available_on,
-               coalesce(e.figures -> 'origin', jsonb_build_array(e.member_id, e.number)) AS origin, false AS is_debt
+               coalesce(e.figures -> 'origin', jsonb_build_array(e.member_id, e.number)) AS origin,
+               e.kind = 6 OR coalesce(e.figures ? 'came_back', false) AS came_back, false AS is_debt
           FROM points_lot l
           JOIN points_entry e ON e.member_id = l.member_id AND e.currency_id = l.currency_id AND e.number = l.number
          WHERE l.member_id = p_from AND l.currency_id = purse.currency_id AND l.expires_on > closed_through AND l.remaining > 0
            AND (NOT p_back OR e.kind = 8 AND (e.figures -> 'origin' ->> 0)::bigint = ANY (p_family))
         UNION ALL
-        SELECT NULL, sum(e.points)::bigint, e.occurred_on, never, open_on, NULL, false
+        SELECT NULL, sum(e.points)::bigint, e.occurred_on, never, open_on, NULL, false, false
           FROM points_entry e
          WHERE purse.is_growth AND e.member_id = p_from AND e.currency_id = purse.currency_id
            AND (NOT p_back OR e.number >= first_number
@@ -68,7 +69,7 @@ BEGIN
                                    OR e.kind = 5 AND (e.figures ->> 'merged_from')::bigint = ANY (p_family)))
          GROUP BY e.occurred_on HAVING sum(e.points) <> 0
         UNION ALL
-        SELECT NULL, -debt, p_on, never, open_on, NULL, true WHERE debt > 0) m;
+        SELECT NULL, -debt, p_on, never, open_on, NULL, false, true WHERE debt > 0) m;
     SELECT count(*), coalesce(sum(points) FILTER (WHERE NOT is_debt AND available_on <= open_on), 0),
            coalesce(sum(points) FILTER (WHERE available_on > open_on), 0),
            coalesce(sum(points) FILTER (WHERE points > 0), 0), coalesce(-sum(points) FILTER (WHERE points < 0), 0)
@@ -82,7 +83,8 @@ BEGIN
            md5(cause_here || '/' || side.sign || '/' || m.turn)::uuid, m.occurred_on, greatest(booked, m.occurred_on), cause_here,
            jsonb_strip_nulls(jsonb_build_object('merge', p_merge, 'member', side.twin, 'number', side.twin_number,
                                                 'twin', side.twin_entries + m.turn, 'origin', m.origin,
-                                                'owed', CASE WHEN m.is_debt THEN true END))
+                                                'owed', CASE WHEN m.is_debt THEN true END,
+                                                'came_back', CASE WHEN m.came_back THEN true END))
       FROM points_moving m
      CROSS JOIN (VALUES
        (-1, p_from, purse.entries, purse.available + purse.pending + purse.held - purse.owed, p_to, other.entries, p_numbers[2]),

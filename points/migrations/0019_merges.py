@@ -10,9 +10,9 @@ SQL = Path(__file__).parent / "sql"
 class Migration(migrations.Migration):
     dependencies = [
         ("members", "0006_merging_and_households"),
-        ("points", "0017_fewer_checks"),
+        ("points", "0018_freed_in_a_batch"),
     ]
 
     operations = [
-        migrations.RunSQL((SQL / "0018_merges.sql").read_text(), "DROP FUNCTION points_merge"),
+        migrations.RunSQL((SQL / "0019_merges.sql").read_text(), "DROP FUNCTION points_merge"),
     ]
