@@ -6,7 +6,8 @@
 -- member numbers of the two.
 -- Each lot is a debit here, from that lot only, and there a credit of the same day, last usable day and availability; growth points move by
 -- the day they count on; what is owed moves as a credit that pays it here and a debit that is owed there. Each entry names its twin. A credit
--- pays what its purse owes, as ever; what came back once from a redemption keeps that mark. Refuses by name: merge_without_holds, merge_without_freezes, undo_while_the_debt_stands.
+-- pays what its purse owes, as ever; what came back once from a redemption keeps that mark. Refuses by name: merge_without_holds,
+-- merge_without_freezes, undo_while_the_debt_stands.
 CREATE FUNCTION points_merge(p_from bigint, p_to bigint, p_merge bigint, p_back boolean, p_family bigint[], p_numbers text[], p_on date)
 RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
@@ -51,7 +52,8 @@ BEGIN
     ) ON COMMIT DROP;
     DELETE FROM points_moving;
     INSERT INTO points_moving
-    SELECT row_number() OVER (ORDER BY is_debt DESC, expires_on, lot, occurred_on), lot, points, occurred_on, expires_on, available_on, origin, came_back, is_debt
+    SELECT row_number() OVER (ORDER BY is_debt DESC, expires_on, lot, occurred_on), lot, points, occurred_on, expires_on, available_on, origin,
+           came_back, is_debt
       FROM (
         SELECT l.number AS lot, l.remaining AS points, e.occurred_on, l.expires_on, l.available_on,
                coalesce(e.figures -> 'origin', jsonb_build_array(e.member_id, e.number)) AS origin,
