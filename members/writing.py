@@ -65,6 +65,15 @@ def _to_owed(one: Obligation, member: Member | None, write: Callable[[Member, Ob
         return Message(key=one.key, via=via, to=contacts[way], subject=_("Your membership"), text=write(member, one))
 
 
+def write_merged(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Write each member, one of whose two records was merged into the other, which of them he has from now on."""
+    members = Member.objects.select_related("person").in_bulk([one.member_id for one in owed])
+    gone = Member.objects.in_bulk([int(one.payload["about"]) for one in owed])
+    return [
+        _to_member(one.key, members[one.member_id], _merged_text(gone[int(one.payload["about"])]), None) for one in owed
+    ]
+
+
 def _code(key: str, code: OneTimeCode | None, at: datetime.datetime) -> Message | None:
     if code is None or code.used_at or code.replaced_at or code.expires_at <= at:
         return None
@@ -131,3 +140,13 @@ def _dormancy_text(member: Member, one: Obligation) -> str:
 def _welcome_text(member: Member, code: OneTimeCode | None) -> str:
     said = _("Welcome. Your member number is %(number)s. Your points and what earns them: %(link)s")
     return said % {"number": member.number, "link": f"{settings.SITE_URL}/"}
+
+
+def _merged_text(gone: Member) -> Callable[[Member, OneTimeCode | None], str]:
+    def text(member: Member, code: OneTimeCode | None) -> str:
+        said = _(
+            "Your memberships %(gone)s and %(number)s are one now: %(number)s. All your points are there: %(link)s"
+        )
+        return said % {"gone": gone.number, "number": member.number, "link": f"{settings.SITE_URL}/"}
+
+    return text

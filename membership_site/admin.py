@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import admin
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Prefetch, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -14,8 +15,19 @@ from foundation.access.signing_in import day_of
 from foundation.jobs.models import Bank, BusinessDate
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Choice, tier_pills
-from members.models import Assignment, Member
-from membership_site import caring, corrections, counter, member_data, member_page, protections, revealing, statuses
+from members.models import Assignment, HouseholdMembership, Member, Merge
+from membership_site import (
+    caring,
+    corrections,
+    counter,
+    households,
+    member_data,
+    member_page,
+    merges,
+    protections,
+    revealing,
+    statuses,
+)
 from tiers.models import Programme, Standing, Tier
 
 
@@ -101,6 +113,12 @@ class MemberAdmin(BrowseAdmin):
                 money=Subquery(Bank.objects.values("currency")[:1]),
                 manager_name=Subquery(manager.values("manager__full_name")[:1]),
                 managed_since=Subquery(manager.values("starts_on")[:1]),
+                merge_id=Subquery(Merge.objects.standing().filter(gone=OuterRef("pk")).values("pk")[:1]),
+                merged_number=Subquery(Member.objects.filter(pk=OuterRef("merged_into")).values("number")[:1]),
+                merged_numbers=ArraySubquery(
+                    Merge.objects.standing().filter(kept=OuterRef("pk")).order_by("pk").values("gone__number")
+                ),
+                in_household=Exists(HouseholdMembership.objects.open().filter(member=OuterRef("pk"))),
             )
         held = Standing.objects.filter(tier__rank__gt=0).select_related("tier")
         return visible.prefetch_related(Prefetch("standings", held, to_attr="held"))
@@ -135,4 +153,7 @@ class MemberAdmin(BrowseAdmin):
         context["notices"], context["doings"] = statuses.notices(member), statuses.doings(request, member)
         context["may_see_data"] = member_data.may_see(request, member)
         context["may_correct"] = corrections.may_correct(request, member)
+        context["may_merge"] = merges.may_merge(request, member)
+        context["may_undo"] = bool(member.merge_id) and request.user.has_perm(merges.MAY_REQUEST)
+        context["may_house"] = households.may_edit(request, member)
         return self.admin_site.page(request, "admin/member.html", **context)

@@ -18,7 +18,18 @@ from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import caring, corrections, freezes, ledger_pages, member_data, reception, revealing, statuses
+from membership_site import (
+    caring,
+    corrections,
+    freezes,
+    households,
+    ledger_pages,
+    member_data,
+    merges,
+    reception,
+    revealing,
+    statuses,
+)
 from membership_site.home import home
 from membership_site.searching import search
 from privacy import pages as retention
@@ -38,6 +49,7 @@ MENU = [
         [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
+            ("members.request_merge", "admin:members_doubles", _("Double records"), "people"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
             ("members.invite_member", "admin:members_invitations", _("Invitations"), "people"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
@@ -131,6 +143,8 @@ class ConsoleSite(AdminSite):
             *statuses.addresses(self.admin_view),
             *member_data.addresses(self.admin_view),
             *retention.urls(self.admin_view),
+            *merges.addresses(self.admin_view),
+            *households.addresses(self.admin_view),
             *revealing.urls(self.admin_view),
             *caring.urls(self.admin_view),
             *ledger_pages.urls(),

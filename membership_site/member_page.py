@@ -20,7 +20,7 @@ from foundation.web import paging
 from foundation.web.browsing import past
 from members import consents, families, spending
 from members.models import Account, Consent, Member
-from membership_site import counter, statuses
+from membership_site import counter, exploring, statuses
 from membership_site.member_tier import tier_tab
 from points import freezing, restoring, summaries
 from points.models import Entry, Freeze, Lot, PointCurrency, PoolMonth, Purse, Redemption
@@ -106,6 +106,7 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     behind = Redemption.objects.behind(rows)
     for entry, reason in zip(rows, explaining.why_each(rows), strict=True):
         entry.reason, entry.redemption = reason, behind.get(entry.number)
+        entry.moved = exploring.moved(entry) if entry.cause.startswith(("merge/", "unmerge/")) else ""
         entry.approval = entry.cause.removeprefix("approval/") if entry.cause.startswith("approval/") else ""
     redemptions = list(Redemption.objects.filter(own).select_related("for_member").order_by("-id")[:REDEMPTIONS])
     for redemption in redemptions:

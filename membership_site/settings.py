@@ -31,6 +31,7 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", "origins with their sch
 TIME_ZONE = env.text("BANK_TIME_ZONE", "the bank's zone", default="Asia/Shanghai")
 NIGHT_CHUNK_MEMBERS = env.number("NIGHT_CHUNK_MEMBERS", "members a chunk of the night", default=20_000)
 NIGHT_WORKERS = env.number("NIGHT_WORKERS", "workers that may share a night", default=2)
+MERGE_UNDO_DAYS = env.number("MERGE_UNDO_DAYS", "days until which a merge of two records can be undone", default=30)
 TIER_PROTECTION_MONTHS = env.number(
     "TIER_PROTECTION_MONTHS", "months that an invitation, freeze or override may last at most", default=24
 )

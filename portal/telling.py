@@ -92,6 +92,8 @@ def _title(entry: Entry, reason: explaining.Reason | None) -> str | Promise:
         return reason.rule
     if entry.cause.startswith(WRITE_OFF):
         return _("Written off by the bank")
+    if entry.cause.startswith(("merge/", "unmerge/")):
+        return _("To your other membership") if entry.points < 0 else _("From your other membership")
     if entry.kind == Kind.TRANSFER and "/returned/" in entry.cause:
         return _("Points returned")
     if entry.kind == Kind.TRANSFER:

@@ -19,6 +19,9 @@ PEOPLE = {"members.view_member", "tiers.view_protection"}
 REVEAL = {"members.reveal_person"}
 # Who looks after whom.
 CARE = {"members.assign_manager"}
+# Two records of one person, and who lives with whom: found and asked for at the counter, decided by who leads it.
+SAME_PERSON = {"members.request_merge", "members.edit_household"}
+DECIDE_MERGE = {"members.decide_merge"}
 # What a teller does for a member who stands before him.
 COUNTER = {"points.redeem", "members.enrol_member"}
 # The bank's totals: no single member can be read out of them.
@@ -59,7 +62,7 @@ RETENTION = {"privacy.hold", "privacy.request_destruction", "privacy.decide_dest
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Role.TELLER: frozenset(
-        RULES | PEOPLE | REVEAL | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE | PRIVACY
+        RULES | PEOPLE | REVEAL | COUNTER | SAME_PERSON | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE | PRIVACY
     ),
     Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL),
     Role.BRANCH_MANAGER: frozenset(
@@ -67,6 +70,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | PEOPLE
         | REVEAL
         | CARE
+        | SAME_PERSON
+        | DECIDE_MERGE
         | TOTALS
         | REQUESTS
         | PROPOSE_POINTS
@@ -97,7 +102,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | {"tiers.start_rehearsal"}
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
-    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | REQUESTS | PROPOSE_POINTS | PRIVACY),
+    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | SAME_PERSON | REQUESTS | PROPOSE_POINTS | PRIVACY),
     Role.ANALYST: frozenset(RULES | TOTALS | BOOKS),
     Role.COMPLIANCE: frozenset(
         RULES
@@ -115,6 +120,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | SUSPEND
         | DECIDE_REINSTATEMENT
         | CLOSE
+        | DECIDE_MERGE
         | DECIDE_RULES
         | REHEARSALS
         | ACCESS

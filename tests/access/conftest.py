@@ -20,7 +20,7 @@ from foundation.jobs.models import Bank, JobRun
 from foundation.outbox.models import Obligation
 from members import families, joining
 from members.details import Details
-from members.models import Enrolment, FamilyMembership, Member, OneTimeCode, Person
+from members.models import Enrolment, FamilyMembership, Member, Merge, OneTimeCode, Person
 from members.sealing import PersonalData, seal_person
 from points import correcting, redeeming
 from points.models import CorrectionFile, PointCurrency, Redemption
@@ -33,6 +33,7 @@ from tests.factories import (
     AccountFactory,
     ActivityFactory,
     EarningRuleVersionFactory,
+    MemberFactory,
     SourceFactory,
     StaffFactory,
     UserFactory,
@@ -64,6 +65,7 @@ class Side:
     protection: Protection
     export: Export
     hold: LegalHold
+    merge: Merge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +138,9 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
         details=Details.of(full_name=f"Joiner{word} {word}son", phone=phone.replace("0000", "5555", 1)), via="sms", channel="branch",
         today=MONDAY, at=clock.now(), actor=SYSTEM, branch=member.branch,
     )  # fmt: skip
+    gone = MemberFactory(
+        number=f"GONE-{word}", branch=member.branch, status="closed", closed_on=MONDAY, merged_into=member
+    )
     return Side(
         member=member,
         request=request,
@@ -156,6 +161,7 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
         hold=LegalHold.objects.create(
             member=member, reason=f"court-{word}", starts_on=MONDAY, placed_by=maker, placed_at=NOON
         ),
+        merge=Merge.objects.create(kept=member, gone=gone, merged_at=NOON, booked_on=MONDAY, request_id=uuid.uuid4()),
     )
 
 

@@ -23,6 +23,7 @@ AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, VERSIONS, OUTBOX, DERI
 MOVES = "status changes, written once, and the event of the move, the approval or the enrolment that made them"
 MARKS = "the member's own marks, and the event of the report that changed his contact"
 CODES, SENT = "codes, which keep when they were sent, tried and used", "the outbox row that it does"
+MERGES = "the merge, which names what moved, and its event"
 
 # A verb without a line here fails, so that its author says what remembers it.
 TRAILS = {
@@ -45,6 +46,19 @@ TRAILS = {
     "foundation.outbox.relaying.handle": OUTBOX,
     "foundation.outbox.relaying.try_again": AUDIT,
     "membership_site.configuring.configure": AUDIT,
+    "membership_site.merging.merge": AUDIT,
+    "membership_site.merging.undo": AUDIT,
+    "membership_site.merge_requests.ask": REQUESTS,
+    "membership_site.merge_requests.ask_to_undo": REQUESTS,
+    "members.merging.hand_on": MERGES,
+    "members.doubles.set_apart": AUDIT,
+    "members.housing.move_in": AUDIT,
+    "members.housing.move_out": AUDIT,
+    "points.moving.move": ENTRIES,
+    "points.moving.move_back": ENTRIES,
+    "activity.carrying.carry": FACTS,
+    "tiers.keeping.keep_higher": MERGES,
+    "tiers.keeping.let_go": MERGES,
     "members.enrolling.enrol": AUDIT,
     "members.revealing.reveal": AUDIT,
     "members.revealing.keep_refusal": AUDIT,
