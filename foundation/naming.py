@@ -85,6 +85,7 @@ WORDS: dict[str, str | Promise] = {
     "earn": _("earning"),
     "claw_back": _("taking back"),
     "remind": _("reminding"),
+    "keep_files": _("files of members"),
     "count": _("counting"),
     "total": _("totals"),
     "release": _("release of pending points"),

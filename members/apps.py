@@ -11,3 +11,4 @@ class Members(AppConfig):
 
         register(kind=verifying.CODE, write=writing.write_codes)
         register(kind=accepting.WELCOME, write=writing.write_welcomes)
+        register(kind=writing.FILE_REVIEW, write=writing.write_reviews)

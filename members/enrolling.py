@@ -8,13 +8,16 @@ from django.db import connection
 
 from foundation.actors import Actor
 from foundation.audit.recording import record
+from foundation.periods import day_of
 from foundation.querying import copy_rows, statement
 from foundation.transactions import in_transaction
+from members.facts import IDENTITY
+from members.file_books import PERSON_COLUMNS, Book, note
+from members.files import FactSource
 from members.models import Person
 from members.reports import AccountReport, MemberReport
 from members.sealing import PersonalData, open_person, pinyin_of, seal_person
 
-PERSON_COLUMNS = [field.name for field in Person._meta.concrete_fields if not field.primary_key]
 CHANGED = {"enrolled", "updated"}
 
 
@@ -40,7 +43,7 @@ def enrol(batch: Sequence[MemberReport], *, at: datetime.datetime, actor: Actor)
         outcomes[seq] = outcome
         if member_id is not None:
             member_ids[seq] = member_id
-    for seq in _keep_personal_data({seq: batch[seq] for seq in member_ids}, member_ids):
+    for seq in _keep_personal_data({seq: batch[seq] for seq in member_ids}, member_ids, today=day_of(at)):
         outcomes[seq] = "updated" if outcomes[seq] == "unchanged" else outcomes[seq]
     open_accounts([account for seq in member_ids for account in _accounts_of(batch[seq])], actor=actor)
     _leave_trail(
@@ -77,14 +80,16 @@ def open_accounts(batch: Sequence[AccountReport], *, actor: Actor) -> list[str]:
     return outcomes
 
 
-def _keep_personal_data(reports: Mapping[int, MemberReport], member_ids: Mapping[int, int]) -> list[int]:
-    """Seal what is reported of each person beside what stands; return the places of those whose data changed.
+def _keep_personal_data(
+    reports: Mapping[int, MemberReport], member_ids: Mapping[int, int], *, today: datetime.date
+) -> list[int]:
+    """Seal what is reported of each person beside what stands, and since when; return the places of those whose data changed.
 
     A person whose key has been destroyed stays erased.
     """
     reported = {seq: personal for seq, report in reports.items() if (personal := report.personal())}
     known = Person.objects.in_bulk([member_ids[seq] for seq in reported])
-    people, changed = [], []
+    people, changed, books = [], [], []
     for seq, personal in reported.items():
         person = known.get(member_ids[seq])
         if person is not None and person.wrapped_key is None:
@@ -96,7 +101,11 @@ def _keep_personal_data(reports: Mapping[int, MemberReport], member_ids: Mapping
         if after != before:
             people.append(seal_person(member_ids[seq], after))
             changed.append(seq)
+            book = Book(member_id=member_ids[seq], person=after)
+            book.note([code for code in IDENTITY if code in personal], source=FactSource.CORE, on=today)
+            books.append(book)
     Person.objects.bulk_create(people, update_conflicts=True, unique_fields=["member"], update_fields=PERSON_COLUMNS)
+    note(books, today=today)
     return changed
 
 

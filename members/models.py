@@ -18,16 +18,19 @@ from foundation.approvals.models import employee_number_of
 from members.codes import OneTimeCode
 from members.consent_texts import Consent, ConsentText
 from members.enrolments import Enrolment
+from members.files import FactChange, MemberFile
 
 __all__ = [
     "Account",
     "Consent",
     "ConsentText",
     "Enrolment",
+    "FactChange",
     "Family",
     "FamilyMembership",
     "FamilyMembershipQuerySet",
     "Member",
+    "MemberFile",
     "MemberQuerySet",
     "OneTimeCode",
     "Person",

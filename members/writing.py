@@ -17,6 +17,7 @@ from members.codes import OneTimeCode
 from members.models import Member
 from members.sealing import PersonalData, open_person
 
+FILE_REVIEW = "file_review"
 Form, Purpose = OneTimeCode.Form, OneTimeCode.Purpose
 
 
@@ -31,6 +32,18 @@ def write_welcomes(owed: Sequence[Obligation], *, at: datetime.datetime) -> list
     """Write each new member his welcome."""
     members = Member.objects.select_related("person").in_bulk([one.member_id for one in owed])
     return [_welcome(one.key, members.get(one.member_id)) for one in owed]
+
+
+def write_reviews(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Ask each member to look through his details; nobody whose review was done meanwhile."""
+    members = Member.objects.select_related("person", "file").in_bulk([one.member_id for one in owed])
+    asked = [(one, members.get(one.member_id)) for one in owed]
+    return [
+        _to_member(one.key, member, _review_text, None)
+        if member and hasattr(member, "file") and f"{member.file.due_on}" == one.payload["about"]
+        else None
+        for one, member in asked
+    ]
 
 
 def _code(key: str, code: OneTimeCode | None, at: datetime.datetime) -> Message | None:
@@ -85,3 +98,8 @@ def _known_text(member: Member, code: OneTimeCode | None) -> str:
 def _welcome_text(member: Member, code: OneTimeCode | None) -> str:
     said = _("Welcome. Your member number is %(number)s. Your points and what earns them: %(link)s")
     return said % {"number": member.number, "link": f"{settings.SITE_URL}/"}
+
+
+def _review_text(member: Member, code: OneTimeCode | None) -> str:
+    said = _("Are your details still right? Please look through them: %(link)s")
+    return said % {"link": f"{settings.SITE_URL}/me/details"}
