@@ -51,6 +51,11 @@ class Fact:
         return self.purpose in REQUIRED
 
     @property
+    def needs_document(self) -> bool:
+        """Tell whether staff change it with a document before them, and the member not at all."""
+        return self.code in IDENTITY
+
+    @property
     def purpose_title(self) -> str:
         return str(Purpose(self.purpose).label)
 
@@ -77,13 +82,13 @@ class Fact:
         return value
 
     def masked(self, value: str) -> str:
-        """Return what of a value may stand in a list, a trail, or before a reader who may not see it."""
-        if not value:
-            return ""
+        """Return what of a value may stand in a list, or before a reader who may not see it."""
+        return self.traced(value) if self.is_sensitive else self.worded(value)
+
+    def traced(self, value: str) -> str:
+        """Return what of a value the trail keeps, which outlives an erasure: its mask, or that there was one."""
         masks = {"full_name": mask_name, "phone": mask_phone, "email": mask_email, "national_id": mask_document}
-        if mask := masks.get(self.code):
-            return mask(value)
-        return HIDDEN_VALUE if self.is_sensitive else self.worded(value)
+        return masks.get(self.code, lambda _value: HIDDEN_VALUE)(value) if value else ""
 
 
 def mask_email(email: str) -> str:
@@ -119,9 +124,9 @@ def _identity(code: str, value: str) -> str:
             raise ValueError("not_a_date") from None
     details = Details.of(**{"full_name": "x", code: value})
     # Dates don't matter here: `today` bounds a birth only.
-    if fault := details.faults(today=datetime.date.max).get(code, ""):
-        if fault != "contact_needed":
-            raise ValueError(fault)
+    fault = details.faults(today=datetime.date.max).get(code, "contact_needed")
+    if fault != "contact_needed":
+        raise ValueError(fault)
     return str(getattr(details, code))
 
 

@@ -157,7 +157,9 @@ def books_of(member_ids: Sequence[int]) -> dict[int, Book]:
 
 def agreed(member_ids: Sequence[int]) -> dict[int, frozenset[str]]:
     """Return the purposes to which each member's last word was a yes, whatever the version; one query."""
-    said = Consent.objects.filter(member__in=member_ids).latest_each().values_list("member_id", "text__purpose", "given")
+    said = (
+        Consent.objects.filter(member__in=member_ids).latest_each().values_list("member_id", "text__purpose", "given")
+    )
     yes: dict[int, set[str]] = {}
     for member_id, purpose, given in said:
         if given:
@@ -197,9 +199,7 @@ def tag_of(book: Book, known: Sequence[Known]) -> str:
     return hashlib.sha256(f"{book.member_id}:{book.version}:{withheld}".encode()).hexdigest()[:32]
 
 
-def write(
-    books: Sequence[Book], *, today: datetime.date, at: datetime.datetime, event: AuditEvent
-) -> None:
+def write(books: Sequence[Book], *, today: datetime.date, at: datetime.datetime, event: AuditEvent) -> None:
     """Write opened books back: three statements, however many. Each change leaves its values, sealed, beside the event that tells it."""
     for book in books:
         if (book.values or book.changes) and not book.person.file_key:

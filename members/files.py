@@ -8,7 +8,12 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from foundation.access import visibility
+from foundation.access.models import User
 from foundation.audit.models import AuditEvent
+
+# A file below this score is one to mend: identity, contacts and work are known from some sixty percent on.
+MEND_BELOW = 60
 
 
 class FactSource(models.TextChoices):
@@ -19,9 +24,22 @@ class FactSource(models.TextChoices):
 
 
 class MemberFileQuerySet(models.QuerySet["MemberFile"]):
+    def in_branches(self, paths: list[str]) -> Self:
+        """Keep the files of members whose branch lies at or under one of the branch paths; none for no path."""
+        within = Q(pk__in=[])
+        for path in paths:
+            within |= Q(member__branch__path__startswith=path)
+        return self.filter(within)
+
+    def visible_to(self, user: User, *, on: datetime.date) -> Self:
+        """Keep the files of the members whom the user's postings of the day `on` let him see."""
+        if user.is_active and user.is_superuser:
+            return self.all()
+        return self.in_branches(visibility.paths(user, permission=visibility.SEE_MEMBERS, on=on))
+
     def to_mend(self, *, on: datetime.date) -> Self:
-        """Keep the files of open memberships that lack a fact, hold a stale one, or are due for review on the date `on`."""
-        wanting = Q(score__lt=100) | Q(due_on__lte=on)
+        """Keep the files of open memberships that score too low, hold a stale fact, or are due for review on the date `on`."""
+        wanting = Q(score__lt=MEND_BELOW) | ~Q(stale=[]) | Q(due_on__lte=on)
         return self.exclude(member__status="closed").filter(wanting)
 
 
@@ -75,7 +93,11 @@ class FactChange(models.Model):
     """A fact's value before and after, sealed under the file's key, and the event that says who changed it; written once."""
 
     member = models.ForeignKey(
-        "members.Member", on_delete=models.PROTECT, related_name="fact_changes", db_index=False, verbose_name=_("member")
+        "members.Member",
+        on_delete=models.PROTECT,
+        related_name="fact_changes",
+        db_index=False,
+        verbose_name=_("member"),
     )
     code = models.CharField(_("fact"), max_length=20)
     source = models.CharField(_("source"), max_length=10, choices=FactSource)

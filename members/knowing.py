@@ -51,6 +51,11 @@ class KeptByTheBranch(Refusal):
     sentence = _("Your branch corrects this with your document in hand.")
 
 
+class NeedsDocument(Refusal):
+    code = "fact_needs_document"
+    sentence = _("Name, document, birth, phone and e-mail are changed with a document in hand. Say that you saw one.")
+
+
 class FileChanged(Refusal):
     code = "precondition_failed"
     status = 412
@@ -99,7 +104,8 @@ def put(
     """Write what a person says of a member, all or none; "" takes a fact out. Return the codes of what changed, or was told anew.
 
     Refuses unknown_fact, invalid_fact at its field, told_in_future, kept_by_the_branch (to the member, what is proved by a document),
-    fact_needs_consent, person_erased; with `seen`, the tag of what was read, precondition_failed.
+    fact_needs_document (to staff who saw none), fact_needs_consent, person_erased; with `seen`, the tag of what was read,
+    precondition_failed.
     """
     if not EARLIEST <= told_on <= today:
         raise ToldInFuture(field="told_on")
@@ -122,8 +128,8 @@ def put(
         subject_kind="member",
         subject_id=member_id,
         at=at,
-        old={code: FACTS[code].masked(before[code]) for code in changed},
-        new={code: FACTS[code].masked(values[code]) for code in changed} | {"source": source, "told_on": f"{told_on}"},
+        old={code: FACTS[code].traced(before[code]) for code in changed},
+        new={code: FACTS[code].traced(values[code]) for code in changed} | {"source": source, "told_on": f"{told_on}"},
         reason=worded(reason),
     )
     write([book], today=today, at=at, event=event)
@@ -133,7 +139,13 @@ def put(
 
 @in_transaction
 def confirm(
-    *, member_id: int, today: datetime.date, at: datetime.datetime, actor: Actor, reason: str = "", by_member: bool = False
+    *,
+    member_id: int,
+    today: datetime.date,
+    at: datetime.datetime,
+    actor: Actor,
+    reason: str = "",
+    by_member: bool = False,
 ) -> None:
     """Write that the file was looked through and is right: its facts count as told today, and the next review is due from today on.
 
@@ -177,6 +189,8 @@ def _read(code: str, value: str, *, source: str, today: datetime.date) -> str:
         raise UnknownFact(field=code)
     if source == FactSource.MEMBER and not fact.of_member:
         raise KeptByTheBranch(field=code)
+    if source == FactSource.TOLD and fact.needs_document:
+        raise NeedsDocument(field=code)
     try:
         read = fact.read(value)
         if code == "birth_date" and read and not EARLIEST <= datetime.date.fromisoformat(read) <= today:

@@ -18,7 +18,7 @@ from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import caring, corrections, freezes, ledger_pages, reception, revealing
+from membership_site import caring, corrections, file_pages, freezes, ledger_pages, reception, revealing
 from membership_site.home import home
 from membership_site.searching import search
 
@@ -36,6 +36,7 @@ MENU = [
         _("People"),
         [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
+            ("members.view_memberfile", "admin:members_memberfile_changelist", _("Files to mend"), "book"),
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
@@ -125,6 +126,7 @@ class ConsoleSite(AdminSite):
             *freezes.addresses(self.admin_view),
             *revealing.urls(self.admin_view),
             *caring.urls(self.admin_view),
+            *file_pages.urls(self.admin_view),
             *ledger_pages.urls(),
             *reception.urls(self),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.

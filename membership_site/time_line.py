@@ -6,18 +6,19 @@ nor skipped.
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
 from django.db.models import Sum
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import formats
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from activity.models import Activity, Source
+from activity.models import Activity
 from foundation.access import visibility
 from foundation.access.signing_in import day_of
 from foundation.approvals.kinds import registered
@@ -32,7 +33,8 @@ from members.facts import FACTS
 from members.files import FactSource
 from members.models import Member
 from points.models import Entry, Kind, PointCurrency
-from tiers.models import Decision, Programme, Tier
+from tiers.models import Decision, Tier
+from tiers.standings import Stood
 
 PAGE = 25
 SEE_TRAIL = "audit.view_auditevent"
@@ -76,17 +78,23 @@ def open_kinds(request: HttpRequest) -> list[str]:
 
 
 def page(
-    request: HttpRequest, member: Member, *, kinds: Sequence[str], after: str, currencies: dict[int, PointCurrency]
+    request: HttpRequest,
+    member: Member,
+    *,
+    kinds: Sequence[str],
+    after: str,
+    currencies: dict[int, PointCurrency],
+    standings: Sequence[Stood],
 ) -> tuple[list[Happening], str | None]:
-    """Return a page of a member's happenings of some kinds past the cursor `after`, and the next one's; three to six queries.
+    """Return a page of a member's happenings of some kinds past the cursor `after`, and the next one's; two queries at most.
 
-    Refuses cursor_unreadable.
+    `currencies` are those of his purses, `standings` his in every programme. Refuses cursor_unreadable.
     """
     at, kind, key = paging.decode(after, datetime.datetime.fromisoformat, str, str) if after else (None, "", "")
     if at is not None and (at.tzinfo is None or "\0" in kind + key):
         raise paging.CursorUnreadable(field="cursor")
-    programmes = list(Programme.objects.values_list("pk", flat=True)) if "request" in kinds else []
-    subjects = [f"purse/{member.pk}/{one}" for one in currencies] + [f"standing/{member.pk}/{one}" for one in programmes]
+    subjects = [f"purse/{member.pk}/{one}" for one in currencies]
+    subjects += [f"standing/{member.pk}/{one.programme.pk}" for one in standings]
     user = request.user
     paths = None if user.is_superuser else visibility.paths(user, permission=SEE_REQUESTS, on=day_of(user))
     arguments = {
@@ -101,22 +109,23 @@ def page(
     }
     with connection.cursor() as cursor:
         cursor.execute(statement("membership_site", "time_line"), arguments)
-        found = cursor.fetchall()
+        found = [(at, kind, key, json.loads(data)) for at, kind, key, data in cursor.fetchall()]
     shown, following = paging.page(found, PAGE, lambda row: (row[0].isoformat(), row[1], row[2]))
-    return _told(member, shown, currencies), following
+    tiers = {tier.pk: tier for one in standings for tier in one.tiers}
+    return _told(member, shown, currencies, tiers), following
 
 
-def _told(member: Member, rows: Iterable[tuple], currencies: dict[int, PointCurrency]) -> list[Happening]:
-    """Return rows in words; the sources of activities, what they earned, and the tiers are looked up for all at once."""
-    rows = list(rows)
-    kinds = {row[1] for row in rows}
-    tiers = Tier.objects.in_bulk() if "tier" in kinds else {}
-    earned = _earned(member, [row[3] for row in rows if row[1] == "activity"], currencies) if "activity" in kinds else {}
+def _told(
+    member: Member, rows: Sequence[tuple], currencies: dict[int, PointCurrency], tiers: dict[int, Tier]
+) -> list[Happening]:
+    """Return rows in words; what activities earned is looked up for all at once."""
+    activities = {f"activity/{row[3]['source']}/{row[3]['external']}": row[2] for row in rows if row[1] == "activity"}
+    earned = _earned(member, activities, currencies) if activities else {}
     told = []
     for at, kind, key, data in rows:
         one = Happening(at=at, kind=kind, id=key)
         if kind == "activity":
-            _tell_activity(one, data, earned.get((data["source"], data["external"]), []))
+            _tell_activity(one, data, earned.get(key, []))
         elif kind == "entry":
             _tell_entry(one, data, member, currencies)
         elif kind == "tier":
@@ -127,17 +136,13 @@ def _told(member: Member, rows: Iterable[tuple], currencies: dict[int, PointCurr
     return told
 
 
-def _earned(
-    member: Member, activities: Sequence[dict[str, Any]], currencies: dict[int, PointCurrency]
-) -> dict[tuple[int, str], list[str]]:
-    """Return what activities earned, in words, by source and external id; two queries."""
-    sources = dict(Source.objects.values_list("id", "code"))
-    causes = {f"activity/{sources.get(one['source'])}/{one['external']}": (one["source"], one["external"]) for one in activities}
-    entries = Entry.objects.filter(member_id=member.pk, cause__in=causes)
-    earned: dict[tuple[int, str], list[str]] = {}
+def _earned(member: Member, activities: dict[str, str], currencies: dict[int, PointCurrency]) -> dict[str, list[str]]:
+    """Return what activities, given by the cause of their entries, earned, in words, by their ids; one query."""
+    entries = Entry.objects.filter(member_id=member.pk, cause__in=activities)
+    earned: dict[str, list[str]] = {}
     for row in entries.values("cause", "currency_id").annotate(points=Sum("points")).order_by("currency_id"):
         words = f"{number(row['points'], signed=True)} {currencies[row['currency_id']]}"
-        earned.setdefault(causes[row["cause"]], []).append(words)
+        earned.setdefault(activities[row["cause"]], []).append(words)
     return earned
 
 
@@ -165,7 +170,10 @@ def _tell_entry(one: Happening, data: dict[str, Any], member: Member, currencies
 def _tell_decision(one: Happening, data: dict[str, Any], tiers: dict[int, Tier]) -> None:
     one.what = str(Decision.Outcome(data["outcome"]).label)
     one.details = [f"{tiers[data['from']]} → {tiers[data['to']]}"]
-    one.notes = [_("as of %(date)s") % {"date": data["as_of"]}]
+    one.notes = [
+        _("as of %(date)s")
+        % {"date": formats.date_format(datetime.date.fromisoformat(data["as_of"]), "SHORT_DATE_FORMAT")}
+    ]
     one.url = "?tab=tier"
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import code_sign_in, consenting, families, joining, using, views
+from portal import code_sign_in, consenting, families, joining, my_details, using, views
 
 app_name = "portal"
 urlpatterns = [
@@ -19,6 +19,8 @@ urlpatterns = [
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
     path("me/consents", consenting.consents_page, name="consents"),
+    path("me/details", my_details.details, name="details"),
+    path("me/details/correct", my_details.correct, name="details_correct"),
     path("agree", consenting.agree, name="agree"),
     path("join", joining.begin, name="join"),
     path("join/code", joining.code, name="join_code"),

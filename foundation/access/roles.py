@@ -14,7 +14,9 @@ RULES = PROGRAMME | {
     "jobs.view_businessdate",
 }
 # A member's page: the person masked, his accounts, his ledger, his standings and the decisions behind them.
-PEOPLE = {"members.view_member", "tiers.view_protection"}
+PEOPLE = {"members.view_member", "members.view_memberfile", "tiers.view_protection"}
+# What the bank knows of a member, corrected with him or his document at hand.
+MEND = {"members.mend_file"}
 # The person in clear, for a minute, with a reason and a trace.
 REVEAL = {"members.reveal_person"}
 # Who looks after whom.
@@ -48,12 +50,15 @@ PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
 DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE | REVEAL | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE),
-    Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL),
+    Role.TELLER: frozenset(
+        RULES | PEOPLE | REVEAL | MEND | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE
+    ),
+    Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL | MEND),
     Role.BRANCH_MANAGER: frozenset(
         RULES
         | PEOPLE
         | REVEAL
+        | MEND
         | CARE
         | TOTALS
         | REQUESTS
@@ -80,7 +85,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | {"tiers.start_rehearsal"}
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
-    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | REQUESTS | PROPOSE_POINTS),
+    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | MEND | REQUESTS | PROPOSE_POINTS),
     Role.ANALYST: frozenset(RULES | TOTALS | BOOKS),
     Role.COMPLIANCE: frozenset(
         RULES

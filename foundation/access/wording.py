@@ -30,6 +30,8 @@ WORDS: dict[str, Any] = {
     "points.decide_thaw": _("decide on thawing points"),
     "members.enrol_member": _("enrol at the counter"),
     "members.view_member": _("see members, masked"),
+    "members.view_memberfile": _("see what is known of a member, masked"),
+    "members.mend_file": _("correct what is known of a member"),
     "members.reveal_person": _("see a person in clear, for a minute"),
     "members.assign_manager": _("assign relationship managers"),
     "activity.view_intake": _("read intakes"),

@@ -20,52 +20,123 @@ DROP TRIGGER written_once ON members_factchange;
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('audit', '0003_search_indexes'),
-        ('members', '0005_assignments'),
+        ("audit", "0003_search_indexes"),
+        ("members", "0005_assignments"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MemberFile',
+            name="MemberFile",
             fields=[
-                ('member', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='file', serialize=False, to='members.member', verbose_name='member')),
-                ('sealed', models.BinaryField(default=b'')),
-                ('held', models.JSONField(default=dict, verbose_name='held')),
-                ('version', models.PositiveIntegerField(default=1, verbose_name='version')),
-                ('complete', models.SmallIntegerField(null=True, verbose_name='completeness')),
-                ('fresh', models.SmallIntegerField(null=True, verbose_name='freshness')),
-                ('score', models.SmallIntegerField(null=True, verbose_name='score')),
-                ('missing', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None, verbose_name='missing')),
-                ('stale', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None, verbose_name='stale')),
-                ('scored_on', models.DateField(null=True, verbose_name='scored on')),
-                ('reviewed_on', models.DateField(verbose_name='looked through on')),
-                ('due_on', models.DateField(verbose_name='due for review on')),
+                (
+                    "member",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="file",
+                        serialize=False,
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                ("sealed", models.BinaryField(default=b"")),
+                ("held", models.JSONField(default=dict, verbose_name="held")),
+                ("version", models.PositiveIntegerField(default=1, verbose_name="version")),
+                ("complete", models.SmallIntegerField(null=True, verbose_name="completeness")),
+                ("fresh", models.SmallIntegerField(null=True, verbose_name="freshness")),
+                ("score", models.SmallIntegerField(null=True, verbose_name="score")),
+                (
+                    "missing",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20), default=list, size=None, verbose_name="missing"
+                    ),
+                ),
+                (
+                    "stale",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20), default=list, size=None, verbose_name="stale"
+                    ),
+                ),
+                ("scored_on", models.DateField(null=True, verbose_name="scored on")),
+                ("reviewed_on", models.DateField(verbose_name="looked through on")),
+                ("due_on", models.DateField(verbose_name="due for review on")),
             ],
             options={
-                'verbose_name': 'member file',
-                'verbose_name_plural': 'files to mend',
-                'indexes': [models.Index(fields=['score', 'member'], name='file_by_score'), models.Index(fields=['due_on', 'member'], name='file_by_due_date')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('complete__isnull', True), ('fresh__isnull', True), ('score__isnull', True)), models.Q(('complete__range', (0, 100)), ('fresh__range', (0, 100)), ('score__range', (0, 100))), _connector='OR'), name='file_scores_are_percents'), models.CheckConstraint(condition=models.Q(('due_on__gt', models.F('reviewed_on'))), name='file_is_due_after_its_review')],
+                "verbose_name": "member file",
+                "verbose_name_plural": "files to mend",
+                "indexes": [
+                    models.Index(fields=["score", "member"], name="file_by_score"),
+                    models.Index(fields=["due_on", "member"], name="file_by_due_date"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("complete__isnull", True), ("fresh__isnull", True), ("score__isnull", True)),
+                            models.Q(
+                                ("complete__range", (0, 100)), ("fresh__range", (0, 100)), ("score__range", (0, 100))
+                            ),
+                            _connector="OR",
+                        ),
+                        name="file_scores_are_percents",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("due_on__gt", models.F("reviewed_on"))), name="file_is_due_after_its_review"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='FactChange',
+            name="FactChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=20, verbose_name='fact')),
-                ('source', models.CharField(choices=[('member', 'the member himself'), ('document', 'a document that staff saw'), ('told', 'told to staff'), ('core', 'the core bank')], max_length=10, verbose_name='source')),
-                ('at', models.DateTimeField(verbose_name='at')),
-                ('sealed', models.BinaryField()),
-                ('event', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='audit.auditevent', verbose_name='audit event')),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='fact_changes', to='members.member', verbose_name='member')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=20, verbose_name="fact")),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("member", "the member himself"),
+                            ("document", "a document that staff saw"),
+                            ("told", "told to staff"),
+                            ("core", "the core bank"),
+                        ],
+                        max_length=10,
+                        verbose_name="source",
+                    ),
+                ),
+                ("at", models.DateTimeField(verbose_name="at")),
+                ("sealed", models.BinaryField()),
+                (
+                    "event",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="audit.auditevent",
+                        verbose_name="audit event",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="fact_changes",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'change of a fact',
-                'verbose_name_plural': 'changes of facts',
-                'indexes': [models.Index(fields=['member', '-at', '-id'], name='fact_change_by_member')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('source__in', ['member', 'document', 'told', 'core'])), name='fact_source_known')],
+                "verbose_name": "change of a fact",
+                "verbose_name_plural": "changes of facts",
+                "indexes": [models.Index(fields=["member", "-at", "-id"], name="fact_change_by_member")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("source__in", ["member", "document", "told", "core"])),
+                        name="fact_source_known",
+                    )
+                ],
             },
         ),
         migrations.RunSQL(WRITTEN_ONCE, REVERSE),
