@@ -10,9 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from foundation import transactions
 from foundation.jobs import clock
 from foundation.periods import day_of
-from foundation.transactions import commit
 from foundation.web.requests import actor
 from foundation.web.views import ApiView
 from members import taking_facts
@@ -80,7 +80,7 @@ class FactsBatch(ApiView):
             FactReport(member_number=one["member"], fact=one["fact"], value=one["value"], told_on=one["toldOn"])
             for one in parsed.validated_data["facts"]
         ]
-        outcomes = commit(taking_facts.take, batch=batch, today=day_of(at), at=at, actor=actor(request))
+        outcomes = transactions.commit(taking_facts.take, batch=batch, today=day_of(at), at=at, actor=actor(request))
         return Response({"results": [_result(index, outcome) for index, outcome in enumerate(outcomes)]})
 
 

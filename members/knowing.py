@@ -57,7 +57,7 @@ class NeedsDocument(Refusal):
 
 
 class FileChanged(Refusal):
-    code = "precondition_failed"
+    code = "file_changed"
     status = 412
     sentence = _("These details have changed since you read them. Read them again.")
 
@@ -105,7 +105,7 @@ def put(
 
     Refuses unknown_fact, invalid_fact at its field, told_in_future, kept_by_the_branch (to the member, what is proved by a document),
     fact_needs_document (to staff who saw none), fact_needs_consent, person_erased; with `seen`, the tag of what was read,
-    precondition_failed.
+    file_changed.
     """
     if not EARLIEST <= told_on <= today:
         raise ToldInFuture(field="told_on")

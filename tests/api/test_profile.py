@@ -63,7 +63,7 @@ def test_she_reads_and_corrects(her: Client) -> None:
     ("seen", "facts", "status", "code"),
     [
         (None, {"post": "x"}, 428, "precondition_required"),
-        ('"' + "0" * 32 + '"', {"post": "x"}, 412, "precondition_failed"),
+        ('"' + "0" * 32 + '"', {"post": "x"}, 412, "file_changed"),
         ("*", {"shoe_size": "42"}, 422, "unknown_fact"),
         ("*", {"education": "none"}, 422, "invalid_fact"),
         ("*", {"education": "master"}, 409, "fact_needs_consent"),
