@@ -15,8 +15,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, F, IntegerField, Max, Min
-from django.db.models.functions import Cast
+from django.db.models import Count, Max, Min
 from django.utils.translation import gettext_lazy as _
 
 from activity.models import Activity, Source
@@ -31,7 +30,7 @@ from foundation.refusals import Refusal
 from foundation.transactions import commit, in_transaction
 from members import caring, enrolling, taking_facts
 from members.facts import FACTS as KNOWABLE
-from members.models import Assignment, Member, MemberFile
+from members.models import Assignment, Member
 from members.reports import AccountReport, MemberReport
 from members.taking_facts import FactReport
 from membership_site import configuring
@@ -232,9 +231,8 @@ def know(*, first: int, last: int, seed: int, today: datetime.date, at: datetime
             if dice.random() < 0.85:
                 reports.append(FactReport(member_number=number, fact=code, value=value, told_on=told_on))
     outcomes = taking_facts.take(reports, today=today, at=at, actor=actor)
-    reviewed = {"reviewed_on": F("reviewed_on") - Cast(F("member") % 1_100, IntegerField())}
-    reviewed["due_on"] = F("due_on") - Cast(F("member") % 1_100, IntegerField())
-    MemberFile.objects.filter(pk__range=(first, last)).update(**reviewed)
+    with connection.cursor() as cursor:
+        cursor.execute(statement("membership_site", "seed_reviews"), {"first": first, "last": last, "today": today})
     return outcomes.count("recorded")
 
 
