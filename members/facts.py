@@ -205,7 +205,7 @@ CATALOGUE: tuple[Fact, ...] = (
     Fact(code="gender", label=_("gender"), form=CHOICE, choices=GENDERS, of_member=False, weight=2),
     Fact(code="phone", label=_("phone"), form=NUMBER, is_sensitive=True, of_member=False, fresh_months=36, weight=12),
     Fact(code="email", label=_("e-mail"), form=TEXT, is_sensitive=True, of_member=False, fresh_months=36, weight=6),
-    Fact(code="address", label=_("address"), form=TEXT, is_sensitive=True, fresh_months=36, weight=6),
+    Fact(code="address", label=_("home address"), form=TEXT, is_sensitive=True, fresh_months=36, weight=6),
     Fact(code="education", label=_("education"), form=CHOICE, choices=EDUCATION, purpose=Purpose.PROFILING, fresh_months=60, weight=4),
     Fact(
         code="family_status", label=_("family status"), form=CHOICE, choices=FAMILY, purpose=Purpose.PROFILING, is_sensitive=True,

@@ -227,11 +227,11 @@ class MemberFileAdmin(BrowseAdmin):
 
     @admin.display(description=_("missing"))
     def lacks(self, file: MemberFile) -> str:
-        return file_pages.labels(file.missing)
+        return file_pages.labels(file.missing, most=3)
 
     @admin.display(description=_("stale"))
     def stale_shown(self, file: MemberFile) -> str:
-        return file_pages.labels(file.stale)
+        return file_pages.labels(file.stale, most=3)
 
     @admin.display(description=_("due for review on"))
     def due(self, file: MemberFile) -> str:

@@ -1,7 +1,7 @@
 """A member's file in the console: what is known of him, masked by role, since when and under what consent; and the forms that mend it."""
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -69,9 +69,10 @@ def urls(view: Callable) -> list[URLPattern]:
     ]
 
 
-def labels(codes: Iterable[str]) -> str:
-    """Return facts by their names, in the reader's language."""
-    return ", ".join(str(FACTS[code].label) for code in codes if code in FACTS)
+def labels(codes: Sequence[str], *, most: int = len(FACTS)) -> str:
+    """Return facts by their names, in the reader's language; of more than `most`, how many more there are."""
+    names = ", ".join(str(FACTS[code].label) for code in codes[:most] if code in FACTS)
+    return f"{names} +{len(codes) - most}" if len(codes) > most else names
 
 
 def may_mend(request: HttpRequest, member: Member) -> bool:
