@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import unicodedata
 from collections.abc import Mapping
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -122,7 +123,8 @@ def _identity(code: str, value: str) -> str:
             return f"{datetime.date.fromisoformat(value):%Y-%m-%d}"
         except ValueError:
             raise ValueError("not_a_date") from None
-    details = Details.of(**{"full_name": "x", code: value})
+    given: dict[str, Any] = {"full_name": "x", code: value}
+    details = Details.of(**given)
     # Dates don't matter here: `today` bounds a birth only.
     fault = details.faults(today=datetime.date.max).get(code, "contact_needed")
     if fault != "contact_needed":

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -133,8 +134,9 @@ class Book:
         if code not in IDENTITY:
             self.values = {**self.values, code: value} if value else {k: v for k, v in self.values.items() if k != code}
             return
-        part = (datetime.date.fromisoformat(value) if value else None) if code == "birth_date" else value
-        self.person = dataclasses.replace(self.person, **{code: part})
+        is_date = code == "birth_date"
+        part: dict[str, Any] = {code: (datetime.date.fromisoformat(value) if value else None) if is_date else value}
+        self.person = dataclasses.replace(self.person, **part)
         if code == "full_name":
             self.person = dataclasses.replace(self.person, pinyin=pinyin_of(value))
 

@@ -6,6 +6,7 @@ product quality", Management Science 44(4), 1998: max(0, 1 - currency / volatili
 
 import datetime
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -32,7 +33,7 @@ def score(
     """
     if members is not None and not members:
         return 0
-    arguments = {
+    arguments: dict[str, Any] = {
         "codes": [fact.code for fact in COUNTED],
         "weights": [fact.weight for fact in COUNTED],
         "months": [fact.fresh_months or 0 for fact in COUNTED],

@@ -151,7 +151,15 @@ def _tell_activity(one: Happening, data: dict[str, Any], earned: list[str]) -> N
     one.details = worded_each(word for word in data["words"] if word)
     one.figure = "" if data["minor"] is None else money(data["minor"], currency=data["currency"])
     direction = str(Activity.Direction(data["direction"]).label) if data["direction"] else ""
-    one.notes = [note for note in (direction, *earned) if note]
+    one.notes = [note for note in (direction, *earned, _refunded(data)) if note]
+
+
+def _refunded(data: dict[str, Any]) -> str:
+    if data["refunded"] is None:
+        return ""
+    if not data["minor"]:
+        return _("refunded")
+    return _("%(amount)s refunded") % {"amount": money(data["refunded"], currency=data["currency"])}
 
 
 def _tell_refund(one: Happening, data: dict[str, Any]) -> None:

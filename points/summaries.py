@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 from collections.abc import Collection
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet, Sum
@@ -86,7 +87,7 @@ def _with_days(
     return {found.currency_id: _balance(found, today=today) for found in rows.annotate(days=ArraySubquery(days))}
 
 
-def _balance(found: Purse, *, today: datetime.date) -> tuple[Balance, dict[datetime.date, int]]:
+def _balance(found: Any, *, today: datetime.date) -> tuple[Balance, dict[datetime.date, int]]:
     due = [(datetime.date.fromisoformat(day["last"]), day["left"], day["pending"]) for day in found.days]
     lapsed = [(left, pending) for last, left, pending in due if last < today]
     gone_pending = sum(pending for _left, pending in lapsed)

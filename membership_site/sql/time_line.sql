@@ -5,7 +5,9 @@
 -- Texts compare by their bytes, so that the order is one whatever the database's language.
 WITH happened AS (
   (SELECT n.at, 'activity' AS kind, n.id, jsonb_build_object('kind', n.kind, 'words', jsonb_build_array(n.purpose, n.product, n.merchant_category, n.channel, n.branch),
-          'minor', n.amount_minor, 'currency', n.currency, 'direction', n.direction, 'source', s.code, 'external', n.external_id) AS data
+          'minor', n.amount_minor, 'currency', n.currency, 'direction', n.direction, 'source', s.code, 'external', n.external_id,
+          'refunded', (SELECT sum(r.reversed_minor) FROM activity_reversal r WHERE r.member_id = %(member)s
+                          AND r.original_source_id = n.source_id AND r.original_external_id = n.external_id)) AS data
      FROM (SELECT n.* FROM (SELECT a.occurred_at AS at, a.source_id || '/' || a.external_id AS id, a.source_id, a.external_id, a.kind, a.purpose, a.product, a.merchant_category, a.channel, a.branch, a.amount_minor, a.currency, a.direction FROM activity_activity a
                              WHERE a.member_id = %(member)s AND 'activity' = ANY (%(kinds)s)) n
             WHERE (%(at)s::timestamptz IS NULL OR (n.at, 'activity' COLLATE "C", n.id COLLATE "C") < (%(at)s::timestamptz, %(kind)s, %(id)s))

@@ -58,6 +58,7 @@ def test_close_day_closes_up_to_a_date_and_answers_in_json(bank):
         "warn",
         "expire",
         "remind",
+        "keep_files",
         "prove",
         "count",
         "total",
