@@ -151,7 +151,7 @@ def lacking_next(
     higher = stood.tiers[stood.tiers.index(stood.tier) + 1 :]
     if ladder is None or not higher:
         return None
-    values, _satisfied = evaluate(ladder=ladder, member_id=member.pk, as_of=as_of, present=stood.tier)
+    [(values, _satisfied)] = evaluate(ladder=ladder, member_id=member.pk, days=[as_of], present=stood.tier)
     return higher[0], wording.nearest(groups(ladder, higher[0], values, words, keeps=False))
 
 
