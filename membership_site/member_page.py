@@ -72,6 +72,11 @@ def _gap(context: dict[str, Any]) -> dict[str, Any] | None:
     stood = next(iter(context["standings"]), None)
     if stood is None:
         return None
+    # The tier tab has worked it out already.
+    explained = context.get("explained")
+    if explained and explained.programme == stood.programme:
+        tier = explained.next_tier
+        return {"tier": tier, "lacking": explained.lacking(tier)} if tier else None
     found = lacking_next(member=context["member"], stood=stood, as_of=context["closed"], words=context["words"])
     return {"tier": found[0], "lacking": found[1]} if found else None
 
