@@ -101,10 +101,8 @@ def test_a_consent_taken_back_shows_on_the_page_and_hides_the_value(near: Member
 
 
 def test_files_to_mend_stand_by_their_score_in_his_branches_only(house: House, near: Member, teller: Client) -> None:
-    worse, far = (
-        MemberFactory(number=number, branch=branch)
-        for number, branch in (("A-WORSE", house.lujiazui), ("A-FAR-3", house.harbour))
-    )
+    worse = MemberFactory(number="A-WORSE", branch=house.lujiazui)
+    far = MemberFactory(number="A-FAR-3", branch=house.harbour)
     for member in (worse, far):
         said = {"today": TODAY, "at": NOON, "actor": Actor(user=UserFactory())}
         knowing.put(member_id=member.pk, facts={"post": "Clerk"}, source="told", told_on=TODAY, **said)
