@@ -15,3 +15,4 @@ class Members(AppConfig):
         register(kind=inviting.INVITATION, write=writing.write_invitations)
         register(kind=merging.MERGED, write=writing.write_merged)
         kinds.register(suspending.KIND)
+        register(kind=writing.FILE_REVIEW, write=writing.write_reviews)

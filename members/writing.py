@@ -19,6 +19,7 @@ from members.models import Member
 from members.preferences import Topic, Way
 from members.sealing import PersonalData, open_person
 
+FILE_REVIEW = "file_review"
 Form, Purpose = OneTimeCode.Form, OneTimeCode.Purpose
 
 
@@ -71,6 +72,18 @@ def write_merged(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[M
     gone = Member.objects.in_bulk([int(one.payload["about"]) for one in owed])
     return [
         _to_member(one.key, members[one.member_id], _merged_text(gone[int(one.payload["about"])]), None) for one in owed
+    ]
+
+
+def write_reviews(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Ask each member to look through his details; nobody whose review was done meanwhile."""
+    members = Member.objects.select_related("person", "file").in_bulk([one.member_id for one in owed])
+    asked = [(one, members.get(one.member_id)) for one in owed]
+    return [
+        _to_member(one.key, member, _review_text, None)
+        if member and hasattr(member, "file") and f"{member.file.due_on}" == one.payload["about"]
+        else None
+        for one, member in asked
     ]
 
 
@@ -150,3 +163,8 @@ def _merged_text(gone: Member) -> Callable[[Member, OneTimeCode | None], str]:
         return said % {"gone": gone.number, "number": member.number, "link": f"{settings.SITE_URL}/"}
 
     return text
+
+
+def _review_text(member: Member, code: OneTimeCode | None) -> str:
+    said = _("Are your details still right? Please look through them: %(link)s")
+    return said % {"link": f"{settings.SITE_URL}/me/details"}

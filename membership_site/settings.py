@@ -167,6 +167,7 @@ OAUTH2_PROVIDER_APPLICATION_MODEL = "access.SystemClient"
 OAUTH2_PROVIDER = {
     "SCOPES": {
         "activities:write": _("Report activities"),
+        "facts:write": _("Report facts of members"),
         "members:read": _("Read members, their tiers and points"),
         "redemptions:write": _("Redeem points for members, and cancel what was redeemed"),
     },
@@ -261,6 +262,7 @@ SPECTACULAR_SETTINGS = {
     "OAUTH2_TOKEN_URL": "/oauth/token",
     "OAUTH2_SCOPES": {
         "activities:write": "Report activities",
+        "facts:write": "Report facts of members",
         "members:read": "Read members, their tiers and points",
         "redemptions:write": "Redeem points for members, and cancel what was redeemed",
     },

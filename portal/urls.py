@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import code_sign_in, consenting, families, joining, leaving, my_data, preferring, using, views
+from portal import code_sign_in, consenting, families, joining, leaving, my_data, my_details, preferring, using, views
 
 app_name = "portal"
 urlpatterns = [
@@ -28,6 +28,8 @@ urlpatterns = [
     path("me/data/copies/<uuid:export_id>", my_data.fetch, name="data_fetch"),
     path("me/data/erase", my_data.erase, name="erase"),
     path("me/data/keep", my_data.keep, name="data_keep"),
+    path("me/details", my_details.details, name="details"),
+    path("me/details/correct", my_details.correct, name="details_correct"),
     path("agree", consenting.agree, name="agree"),
     path("join", joining.begin, name="join"),
     path("join/code", joining.code, name="join_code"),

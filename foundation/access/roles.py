@@ -14,7 +14,9 @@ RULES = PROGRAMME | {
     "jobs.view_businessdate",
 }
 # A member's page: the person masked, his accounts, his ledger, his standings and the decisions behind them.
-PEOPLE = {"members.view_member", "tiers.view_protection"}
+PEOPLE = {"members.view_member", "members.view_memberfile", "tiers.view_protection"}
+# What the bank knows of a member, corrected with him or his document at hand.
+MEND = {"members.mend_file"}
 # The person in clear, for a minute, with a reason and a trace.
 REVEAL = {"members.reveal_person"}
 # Who looks after whom.
@@ -62,13 +64,24 @@ RETENTION = {"privacy.hold", "privacy.request_destruction", "privacy.decide_dest
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Role.TELLER: frozenset(
-        RULES | PEOPLE | REVEAL | COUNTER | SAME_PERSON | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE | PRIVACY
+        RULES
+        | PEOPLE
+        | REVEAL
+        | MEND
+        | COUNTER
+        | SAME_PERSON
+        | REQUESTS
+        | PROPOSE_POINTS
+        | PROPOSE_TIERS
+        | FREEZE
+        | PRIVACY
     ),
-    Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL),
+    Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL | MEND),
     Role.BRANCH_MANAGER: frozenset(
         RULES
         | PEOPLE
         | REVEAL
+        | MEND
         | CARE
         | SAME_PERSON
         | DECIDE_MERGE
@@ -102,7 +115,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | {"tiers.start_rehearsal"}
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
-    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | SAME_PERSON | REQUESTS | PROPOSE_POINTS | PRIVACY),
+    Role.CUSTOMER_SERVICE: frozenset(
+        RULES | PEOPLE | REVEAL | MEND | SAME_PERSON | REQUESTS | PROPOSE_POINTS | PRIVACY
+    ),
     Role.ANALYST: frozenset(RULES | TOTALS | BOOKS),
     Role.COMPLIANCE: frozenset(
         RULES

@@ -34,6 +34,8 @@ WORDS: dict[str, Any] = {
     "members.close_member": _("close memberships"),
     "members.invite_member": _("invite members to join"),
     "members.view_member": _("see members, masked"),
+    "members.view_memberfile": _("see what is known of a member, masked"),
+    "members.mend_file": _("correct what is known of a member"),
     "members.reveal_person": _("see a person in clear, for a minute"),
     "members.request_merge": _("find two records of one person, and ask to merge them"),
     "members.decide_merge": _("decide on merging records"),

@@ -20,6 +20,7 @@ PAGES = (
     "/console/",
     "/console/approvals/request/",
     "/console/members/member/",
+    "/console/members/memberfile/",
     "/console/access/branch/",
     "/console/access/staffposting/",
     "/console/tiers/programme/",
@@ -63,7 +64,7 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
     member, book = Member.objects.order_by("number")[1], RuleBook.objects.earliest("id")
     tabs = [
         f"/console/members/member/{member.pk}/?tab={tab}"
-        for tab in ("tier", "points", "timeline", "accounts", "consents", "family")
+        for tab in ("tier", "points", "timeline", "file", "accounts", "consents", "contacts", "family", "audit")
     ]
     day = f"/console/books/days/{DailyBalance.objects.latest('business_date').business_date}/"
     currency = f"/console/points/pointcurrency/{PointCurrency.objects.get(code='reward').pk}/"
