@@ -179,7 +179,6 @@ TRAILS = {
     "tiers.warning.warn": OUTBOX,
     "tiers.rolling.roll_up": DERIVED,
     "tiers.rolling.rebuild": DERIVED,
-    "members.leaving.close": AUDIT,
     "privacy.confirming.confirm": AUDIT,
     "privacy.confirming.send_code": CODES,
     "privacy.destroying.find": AUDIT,
