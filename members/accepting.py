@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
+from foundation.access import grants
 from foundation.access.models import User
 from foundation.access.posting import PasswordRefused
 from foundation.actors import Actor
@@ -77,7 +78,7 @@ def accept(
         raise AlreadyMember
     member = _invited(enrolment, data) or _new_member(enrolment, joined_on=today)
     _keep(member, data)
-    _open_sign_in(member, password=password, language=enrolment.language)
+    _open_sign_in(member, password=password, language=enrolment.language, at=at, actor=actor)
     ended = {"ended_at": at, "wrapped_key": None, "sealed": b"", "masked_name": "", "masked_contact": ""}
     Enrolment.objects.filter(pk=enrolment.pk).update(state=State.ACTIVE, member=member, finished_on=channel, **ended)
     consents.choose(choices, member_id=member.pk, channel=channel, today=today, at=at, actor=actor)
@@ -155,8 +156,8 @@ def _keep(member: Member, data: PersonalData) -> None:
     sealed.save(force_insert=person is None)
 
 
-def _open_sign_in(member: Member, *, password: str, language: str) -> None:
-    """Give the member his user, named by his number; refuses password_refused."""
+def _open_sign_in(member: Member, *, password: str, language: str, at: datetime.datetime, actor: Actor) -> None:
+    """Give the member his user, named by his number; a new password ends what his apps may do. Refuses password_refused."""
     user = member.user or User(username=member.number)
     if password:
         try:
@@ -164,6 +165,8 @@ def _open_sign_in(member: Member, *, password: str, language: str) -> None:
         except ValidationError as error:
             raise PasswordRefused(field="password", why=" ".join(error.messages)) from error
         user.set_password(password)
+        if user.pk:
+            grants.revoke_all(user=user, at=at, actor=actor, reason="new password")
     elif member.user_id is None:
         user.set_unusable_password()
     user.save()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from foundation import transactions
+from foundation.access import grants
 from foundation.actors import Actor
 from foundation.approvals import expiring
 from foundation.idempotency import purging
@@ -19,8 +20,8 @@ RING = Actor.job("ring")
 def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     """Send for a driver (`close`) where a date is due, and for a `relay` where something owed is; a doubled ring changes nothing.
 
-    Rehearsals that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, enrolments, codes, and
-    holds, whose time is over, end here.
+    Rehearsals that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, enrolments, codes,
+    tokens and holds, whose time is over, end here.
     """
     closing.ring(send=close)
     if relaying.is_due():
@@ -31,5 +32,6 @@ def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     transactions.commit(purging.purge, at=clock.now())
     transactions.commit(joining.forget, at=clock.now())
     transactions.commit(verifying.forget, at=clock.now())
+    grants.forget()
     while transactions.commit(reserving.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
         pass

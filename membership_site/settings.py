@@ -157,9 +157,41 @@ OAUTH2_PROVIDER = {
         "activities:write": _("Report activities"),
         "members:read": _("Read members, their tiers and points"),
         "redemptions:write": _("Redeem points for members, and cancel what was redeemed"),
+        "tokens:introspect": _("Ask what a token is good for"),
+        "me:read": _("See your points, your tier, your statements and your consents"),
+        "me:redeem": _("Use your points, and give back what was used"),
+        "me:consents": _("Change your consents"),
     },
     "SCOPES_BACKEND_CLASS": "foundation.access.scopes.ClientScopes",
-    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "OAUTH2_VALIDATOR_CLASS": "foundation.access.issuing.Validator",
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 600,
+    # Counted from the last use: an app that nobody opens for so long asks its member again.
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 30 * 24 * 3600,
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+    "PKCE_REQUIRED": True,
+    "ROTATE_REFRESH_TOKEN": True,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    # Each app has its own addresses, see SystemClient.get_allowed_schemes.
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    "OAUTH2_RESPONSE_TYPES_SUPPORTED": ["code"],
+    "OAUTH2_GRANT_TYPES_SUPPORTED": ["authorization_code", "client_credentials", "refresh_token"],
+    "OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED": ["client_secret_basic", "client_secret_post", "none"],
+    # RFC 9700, the best current practice, without exception.
+    **{
+        f"COMPLIANT_BCP_RFC9700_{rule}": True
+        for rule in (
+            "IMPLICIT_GRANT",
+            "PASSWORD_GRANT",
+            "PKCE_METHOD",
+            "ACCESS_TOKEN_TRANSPORT",
+            "AUTHZ_RESPONSE_ISS",
+            "TOKEN_STORAGE",
+            "REFRESH_TOKEN",
+            "REDIRECT_URI_SCHEME",
+            "REDIRECT_URI_MATCHING",
+            "PKCE_REQUIRED",
+        )
+    },
 }
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
@@ -220,7 +252,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "foundation.web.describing.Schema",
     "DEFAULT_THROTTLE_CLASSES": ["foundation.web.throttling.Throttle"],
     "EXCEPTION_HANDLER": "foundation.web.problems.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -244,14 +276,12 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "foundation.web.describing.add_problems",
+        "foundation.web.describing.add_flows",
     ],
-    "OAUTH2_FLOWS": ["clientCredentials"],
+    "OAUTH2_FLOWS": ["clientCredentials", "authorizationCode"],
     "OAUTH2_TOKEN_URL": "/oauth/token",
-    "OAUTH2_SCOPES": {
-        "activities:write": "Report activities",
-        "members:read": "Read members, their tiers and points",
-        "redemptions:write": "Redeem points for members, and cancel what was redeemed",
-    },
+    "OAUTH2_REFRESH_URL": "/oauth/token",
+    "OAUTH2_AUTHORIZATION_URL": "/oauth/authorize",
 }
 
 CONTENT_SECURITY_POLICY = {

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.access import scopes
 from foundation.access.signing_in import day_of
 from foundation.jobs import fencing
 from foundation.jobs.models import Bank
@@ -31,19 +32,20 @@ KINDS = [(kind.name.lower(), kind.label) for kind in Kind]
 
 
 class IsMember(BasePermission):
-    """A person who is signed in and is a member of the bank."""
+    """A person who is a member of the bank, signed in himself, or an app that he lets act for him while he is one."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not request.user or not request.user.is_authenticated:
             return False
         view.member = Member.objects.select_related("branch", "person").filter(user=request.user).first()
-        return view.member is not None
+        return view.member is not None and (request.auth is None or view.member.status != Member.Status.CLOSED)
 
 
 class MemberView(ApiView):
     """The base of the member's own views: `self.member` is who asks."""
 
     permission_classes = [IsMember]
+    app_scopes = {"GET": scopes.READ}
     member: Member
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import code_sign_in, consenting, families, joining, using, views
+from portal import code_sign_in, connected_apps, consenting, families, joining, using, views
 
 app_name = "portal"
 urlpatterns = [
@@ -19,6 +19,8 @@ urlpatterns = [
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
     path("me/consents", consenting.consents_page, name="consents"),
+    path("me/apps", connected_apps.apps, name="apps"),
+    path("me/apps/<int:app_id>/disconnect", connected_apps.disconnect, name="disconnect_app"),
     path("agree", consenting.agree, name="agree"),
     path("join", joining.begin, name="join"),
     path("join/code", joining.code, name="join_code"),

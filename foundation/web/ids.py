@@ -60,6 +60,11 @@ class CodeId(_PrefixedUuid):
     prefix, regex = "cod_", r"cod_[0-9a-f]{32}"
 
 
+class AppId(_Prefixed):
+    prefix, regex = "app_", r"app_[0-9]{1,19}"
+
+
+register_converter(AppId, "app")
 register_converter(MemberId, "mem")
 register_converter(RedemptionId, "rdm")
 register_converter(RehearsalId, "reh")
