@@ -20,7 +20,7 @@ from foundation.audit.recording import record
 from foundation.messaging.sending import owe_message
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
-from members import consents, joining
+from members import consents, joining, recognising
 from members.consents import Choice
 from members.models import Enrolment, Member, Person
 from members.sealing import PersonalData, hash_of, open_person, pinyin_of, seal_person
@@ -73,10 +73,9 @@ def accept(
         raise joining.ContactNotVerified
     _refuse_missing(choices, today=today)
     data = joining.data_of(enrolment)
-    _lock(data)
-    if Member.objects.joined().filter(joining.same_person(data)).exists():
-        raise AlreadyMember
-    member = _invited(enrolment, data) or _new_member(enrolment, joined_on=today)
+    _lock(data, enrolment.vouched_number)
+    member = _vouched_for(enrolment, data) if enrolment.vouched_number else _known_by_contact(enrolment, data)
+    member = member or _new_member(enrolment, joined_on=today)
     _keep(member, data)
     _open_sign_in(member, password=password, language=enrolment.language, at=at, actor=actor)
     ended = {"ended_at": at, "wrapped_key": None, "sealed": b"", "masked_name": "", "masked_contact": ""}
@@ -98,12 +97,32 @@ def _refuse_missing(choices: Sequence[Choice], *, today: datetime.date) -> None:
             raise ConsentNeeded(field=text.purpose, title=text.title)
 
 
-def _lock(data: PersonalData) -> None:
+def _lock(data: PersonalData, number: str | None) -> None:
     """Let two enrolments of one person end one after the other."""
-    hashes = sorted(hashed for kind in joining.KNOWN_BY if (hashed := hash_of(kind, getattr(data, kind))))
+    hashes = [hashed for kind in joining.KNOWN_BY if (hashed := hash_of(kind, getattr(data, kind)))]
+    hashes += [f"number\0{number}".encode()] if number else []
     keys = sorted(int.from_bytes(hashlib.sha256(b"joining\0" + hashed).digest()[:8], signed=True) for hashed in hashes)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [keys])
+
+
+def _vouched_for(enrolment: Enrolment, data: PersonalData) -> Member | None:
+    """Return the invited member of the number or document that the bank vouches for, locked; None where there is none.
+
+    Refuses already_member, membership_over, customer_unclear.
+    """
+    known = {"number": enrolment.vouched_number, "national_id": data.national_id}
+    found = recognising.recognise(**known, for_update=True)
+    if found is None or Member.objects.invited().filter(pk=found.pk).exists():
+        return found
+    raise AlreadyMember if Member.objects.joined().filter(pk=found.pk).exists() else recognising.MembershipOver
+
+
+def _known_by_contact(enrolment: Enrolment, data: PersonalData) -> Member | None:
+    """Return whom the code came back from, where the bank has loaded him; refuses already_member, identity_unclear."""
+    if Member.objects.joined().filter(joining.same_person(data)).exists():
+        raise AlreadyMember
+    return _invited(enrolment, data)
 
 
 def _invited(enrolment: Enrolment, data: PersonalData) -> Member | None:
@@ -139,8 +158,8 @@ def _fits(person: Person, hashed: bytes | None) -> bool:
 
 
 def _new_member(enrolment: Enrolment, *, joined_on: datetime.date) -> Member:
-    """Make a member under a number of ours, which no file of the core bank uses: N and ten figures."""
-    number = f"N{secrets.randbelow(10**10):010}"
+    """Make a member under his number at the bank, where that is known; else one of ours, which no file of the core bank uses."""
+    number = enrolment.vouched_number or f"N{secrets.randbelow(10**10):010}"
     return Member.objects.create(number=number, branch_id=enrolment.branch_id, joined_on=joined_on)
 
 

@@ -51,10 +51,29 @@ SITE_URL = env.text("SITE_URL", "this site's address, for links in messages", de
 PII_REVEALS_A_DAY = env.number(
     "PII_REVEALS_A_DAY", "how many people one of the staff may see in clear a day", default=50
 )
+# The bank's own sign-in (OpenID Connect, docs/apps.md); without an issuer there is none.
+BANK_OIDC_ISSUER = env.text("BANK_OIDC_ISSUER", "the issuer of the bank's identity provider", default="")
+BANK_OIDC_CLIENT_ID = env.text("BANK_OIDC_CLIENT_ID", "our client id there", default="")
+BANK_OIDC_CLIENT_SECRET = env.text("BANK_OIDC_CLIENT_SECRET", "our client secret there", default="")
+BANK_OIDC_SCOPE = env.text("BANK_OIDC_SCOPE", "what we ask for there", default="openid profile phone email")
+BANK_OIDC_NUMBER_CLAIM = env.text(
+    "BANK_OIDC_NUMBER_CLAIM", "the claim that holds the customer's number", default="customer_number"
+)
+BANK_OIDC_DOCUMENT_CLAIM = env.text(
+    "BANK_OIDC_DOCUMENT_CLAIM", "the claim that holds his document's number", default="national_id"
+)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
 if SITE_ENV == "production":
     # Whoever reads a console or a file would read everybody's codes.
     env.refuse("MESSAGES_PROVIDER", MESSAGES_PROVIDER, "console", "file")
+    if BANK_OIDC_ISSUER:
+        env.insist(BANK_OIDC_ISSUER.startswith("https://"), "BANK_OIDC_ISSUER", "not https://")
+if BANK_OIDC_ISSUER:
+    env.insist(
+        bool(BANK_OIDC_CLIENT_ID and BANK_OIDC_CLIENT_SECRET),
+        "BANK_OIDC_CLIENT_ID",
+        "with its secret, beside an issuer",
+    )
 env.check()
 
 if owner_database:

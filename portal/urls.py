@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import code_sign_in, connected_apps, consenting, families, joining, using, views
+from portal import bank_sign_in, code_sign_in, connected_apps, consenting, families, joining, using, views
 
 app_name = "portal"
 urlpatterns = [
@@ -27,6 +27,8 @@ urlpatterns = [
     path("join/link/<uuid:code_id>/<str:secret>", joining.link, name="join_link"),
     path("join/agree", joining.agree, name="join_agree"),
     path("join/resume", joining.resume, name="join_resume"),
+    path("accounts/bank/", bank_sign_in.begin, name="bank_sign_in"),
+    path("accounts/bank/back", bank_sign_in.back, name="bank_sign_in_back"),
     path("accounts/code/", code_sign_in.ask, name="sign_in_by_code"),
     path("accounts/code/enter", code_sign_in.enter, name="sign_in_code"),
     path("family", families.family, name="family"),

@@ -66,6 +66,8 @@ TRAILS = {
     "members.joining.resume": CODES,
     "members.joining.verify": CODES,
     "members.accepting.accept": AUDIT,
+    "members.recognising.let_in": AUDIT,
+    "members.recognising.begin": AUDIT,
     "activity.recording.record_accounts": FACTS,
     "activity.recording.record_activities": FACTS,
     "activity.recording.record_reversals": FACTS,
