@@ -25,6 +25,7 @@ from members.sealing import PersonalData, seal_person
 from points import correcting, redeeming
 from points.models import CorrectionFile, PointCurrency, Redemption
 from tests.api.conftest import bearing, earn, system
+from tests.apps import Phone, app
 from tests.books.cast import close_books
 from tests.console.conftest import House, house, posted  # noqa: F401  (a fixture of the console's tests, used here too)
 from tests.factories import (
@@ -164,6 +165,7 @@ def estate(house: House) -> Estate:  # noqa: F811
         programme=programme, document={}, digest="0" * 64, months=1, starts_on=MONDAY, ends_on=MONDAY, dates=1, members=2,
         expected_seconds=1, started_by="test", started_at=NOON,
     )  # fmt: skip
+    app()
     return Estate(house, near, far, run, intake, draft, rehearsal)
 
 
@@ -177,7 +179,10 @@ def person(estate: Estate, who: str, branch: Branch) -> User | None:
 
 
 def at_the_door(estate: Estate, who: str, *, branch: Branch | None = None) -> Client:
-    """Return the client of a person of a kind, staff posted in head office unless told otherwise, or of a system with the scope `who`."""
+    """Return the client of a person of a kind, staff posted in head office unless told otherwise, or of a system with the scope `who`,
+    or of the near member's app."""
+    if who == "app":
+        return Phone().connect(estate.near.member.user).api
     if who in SCOPES:
         return bearing(system(*filter(None, [who])))
     client = Client()
