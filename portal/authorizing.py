@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 from oauth2_provider.views import AuthorizationView
 
@@ -70,9 +69,7 @@ def authorize(request: HttpRequest, *, member: Member) -> HttpResponse:
 
 def refused(request: HttpRequest) -> HttpResponse:
     """Say that what was asked can't be answered, and lead nowhere."""
-    return render(
-        request, "portal/authorize.html", {"error": _("This app asked in a way that we can't answer.")}, status=400
-    )
+    return render(request, "portal/authorize.html", {"error": True}, status=400)
 
 
 def _is_asked_by_an_app(request: HttpRequest) -> bool:

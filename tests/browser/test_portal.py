@@ -18,6 +18,11 @@ from tests.browser.visiting import open_page, sign_in, violations
 # What a first visit may load, all of it together.
 HEAVIEST_BYTES = 100 * 1024
 SMALLEST_TARGET = 44
+# What the demonstration's app asks a member.
+ASKED_BY_AN_APP = (
+    "/oauth/authorize?response_type=code&client_id=member-app&redirect_uri=http://127.0.0.1:8765/back&scope=me:read"
+    "&state=s&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+)
 
 
 @pytest.fixture
@@ -56,7 +61,7 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(
     entry = Entry.objects.filter(member_id=member.pk, currency_id=1).latest("number")
     statements = ("/statements/reward", f"/statements/reward/{entry.booked_on:%Y-%m}")
     points = ("/points", "/points/reward/expiring", f"/points/reward/{entry.number}", *statements)
-    inside = ("/", *points, "/tier", "/me", "/me/consents", "/family", "/accounts/logout/")
+    inside = ("/", *points, "/tier", "/me", "/me/consents", "/me/apps", ASKED_BY_AN_APP, "/family", "/accounts/logout/")
     found, too_wide = {}, {}
 
     def look(page: Page, path: str, *where: object) -> None:
