@@ -111,8 +111,8 @@ def _vouched_for(enrolment: Enrolment, data: PersonalData) -> Member | None:
 
     Refuses already_member, membership_over, customer_unclear.
     """
-    known = {"number": enrolment.vouched_number, "national_id": data.national_id}
-    found = recognising.recognise(**known, for_update=True)
+    number = enrolment.vouched_number or ""
+    found = recognising.recognise(number=number, national_id=data.national_id, for_update=True)
     if found is None or Member.objects.invited().filter(pk=found.pk).exists():
         return found
     raise AlreadyMember if Member.objects.joined().filter(pk=found.pk).exists() else recognising.MembershipOver

@@ -60,7 +60,7 @@ class Customer:
         number = str(claims.get(number_claim) or "").strip()
         if not well_written(number, most=20):
             raise CustomerUnclear
-        typed = {
+        typed: dict[str, Any] = {
             "full_name": str(claims.get("name") or "")[:400],
             "phone": str(claims.get("phone_number") or "") if claims.get("phone_number_verified") is True else "",
             "email": str(claims.get("email") or "") if claims.get("email_verified") is True else "",
@@ -81,9 +81,9 @@ def recognise(*, number: str, national_id: str, for_update: bool = False) -> Mem
     members = Member.objects.select_related("user", "person").filter(known).order_by("pk")
     found = list(members.select_for_update(of=("self",)) if for_update else members)
     numbered = [member for member in found if member.number == number]
-    member = (numbered or found or [None])[0]
-    if member is None:
+    if not found:
         return None
+    member = (numbered or found)[0]
     kept = getattr(getattr(member, "person", None), "national_id_hash", None)
     if len(found) > 1 or (document and kept is not None and bytes(kept) != document):
         raise CustomerUnclear

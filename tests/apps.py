@@ -30,6 +30,11 @@ def app(
     )
 
 
+def no_browser() -> Client:
+    """Return what an app calls the server with: it has no form of ours, and needs none."""
+    return Client(enforce_csrf_checks=True)
+
+
 def browser(user: User) -> Client:
     """Return the browser in which a person is signed in."""
     client = Client()
@@ -85,13 +90,13 @@ class Phone:
             "code_verifier": self.verifier,
         } | changed
         return self._keep(
-            Client().post("/oauth/token", {name: value for name, value in asked.items() if value is not None})
+            no_browser().post("/oauth/token", {name: value for name, value in asked.items() if value is not None})
         )
 
     def renew(self, token: str | None = None, **changed: Any) -> Any:
         """Exchange a refresh token, the last one unless told, for new tokens, and keep them."""
         asked = {"grant_type": "refresh_token", "refresh_token": token or self.refresh, "client_id": self.client_id}
-        return self._keep(Client().post("/oauth/token", asked | changed))
+        return self._keep(no_browser().post("/oauth/token", asked | changed))
 
     def connect(self, user: User, *scopes: str) -> "Phone":
         """Ask, be allowed, exchange; return the app with its tokens."""

@@ -23,7 +23,7 @@ from foundation.transactions import in_transaction
 # To the member whose app's token somebody used a second time.
 STOLEN = "app_token_stolen"
 # How long an app stays connected that nobody uses.
-KEPT = datetime.timedelta(seconds=settings.OAUTH2_PROVIDER["REFRESH_TOKEN_EXPIRE_SECONDS"])
+KEPT = datetime.timedelta(seconds=int(f"{settings.OAUTH2_PROVIDER['REFRESH_TOKEN_EXPIRE_SECONDS']}"))
 
 
 class AppNotConnected(Refusal):

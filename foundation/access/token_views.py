@@ -35,12 +35,12 @@ class _Plain:
         return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 
 
-@method_decorator(never_cache, name="dispatch")
+@method_decorator([never_cache, csrf_exempt], name="dispatch")
 class Token(_Plain, TokenView):
     """Gives a token for a code, a refresh token, or a system's credentials."""
 
 
-@method_decorator(never_cache, name="dispatch")
+@method_decorator([never_cache, csrf_exempt], name="dispatch")
 class Revoke(_Plain, RevokeTokenView):
     """Takes a token back (RFC 7009): the app's whole sign-in with it."""
 

@@ -20,7 +20,7 @@ from members.models import Member
 from members.sealing import PersonalData, seal_person
 from members.writing import write_of_stolen_tokens
 from tests.api.conftest import bearing, system
-from tests.apps import BACK, Phone, app, browser
+from tests.apps import BACK, Phone, app, browser, no_browser
 from tests.factories import StaffFactory, UserFactory
 from tests.portal.conftest import mei, today  # noqa: F401  (the member of the portal's tests, with her app here)
 
@@ -314,6 +314,7 @@ def test_a_system_introspects_with_its_scope_and_nobody_else(mei, phone):  # noq
     system_client = bearing(system("tokens:introspect"))
 
     def asked(client: Client, token: str) -> tuple[int, dict]:
+        client.handler.enforce_csrf_checks = True
         answer = client.post("/oauth/introspect", {"token": token})
         return answer.status_code, answer.json()
 
@@ -329,10 +330,10 @@ def test_a_system_introspects_with_its_scope_and_nobody_else(mei, phone):  # noq
 def test_an_app_gives_its_tokens_back_and_no_other_app_s(mei, phone):  # noqa: F811
     app(client_id="other-app")
 
-    Client().post("/oauth/revoke", {"token": phone.refresh, "client_id": "other-app"})
+    no_browser().post("/oauth/revoke", {"token": phone.refresh, "client_id": "other-app"})
     assert phone.api.get("/api/v1/me").status_code == 200
 
-    assert Client().post("/oauth/revoke", {"token": phone.refresh, "client_id": "member-app"}).status_code == 200
+    assert no_browser().post("/oauth/revoke", {"token": phone.refresh, "client_id": "member-app"}).status_code == 200
     assert phone.api.get("/api/v1/me").status_code == 401
     assert phone.renew().status_code == 400
 
