@@ -49,14 +49,16 @@ ANSWERS_ONCE = {
 
 
 class Schema(AutoSchema):
-    """Describes an operation; one that an app may use for its member says by which scope."""
+    """Describes an operation; one that a system or an app may use says by which scope."""
 
     def get_auth(self) -> list[dict[str, Any]]:
         described = super().get_auth()
-        scope = getattr(self.view, "app_scopes", {}).get(self.method)
-        if scope is None or any("oauth2" in way and way["oauth2"] for way in described):
+        if any(way.get("oauth2") for way in described):
             return described
-        return [{"oauth2": [scope]}, *(way for way in described if "oauth2" not in way)]
+        of_systems = getattr(self.view, "required_scopes", None)
+        of_apps = getattr(self.view, "app_scopes", {}).get(self.method)
+        ways = [{"oauth2": scopes} for scopes in (of_systems, [of_apps] if of_apps else None) if scopes]
+        return [*ways, *(way for way in described if ways == [] or "oauth2" not in way)]
 
 
 def add_flows(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
