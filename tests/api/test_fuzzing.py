@@ -57,7 +57,7 @@ def in_this_transaction() -> Iterator[None]:
 
 
 def known(estate: Estate, name: str, path: str) -> Any:  # noqa: F811
-    """Return something that is there, for a parameter of an address."""
+    """Return something that is there, for a parameter of an address; None for one that nothing is known of here."""
     near = estate.near
     ids = {
         "member_id": f"mem_{near.member.pk}",
@@ -65,13 +65,14 @@ def known(estate: Estate, name: str, path: str) -> Any:  # noqa: F811
         "enrolment_id": f"enr_{near.enrolment.pk.hex}",
         "code_id": f"cod_{near.code.pk.hex}",
         "rehearsal_id": f"reh_{estate.rehearsal.pk}",
+        "draft_id": f"drf_{estate.draft.pk}",
         "app_id": f"app_{the_app()}",
         "code": "not_found" if "problems" in path else "points",
         "number": 1,
         "month": "2026-03",
         "form": "csv",
     }
-    return ids[name]
+    return ids.get(name)
 
 
 def requests_of(operation: Any, mode: GenerationMode, count: int, send: Any) -> None:
@@ -110,8 +111,8 @@ def test_no_request_is_a_failure_of_ours(estate, description, settings, who, cap
     def send(case: Any) -> None:
         for name in case.path_parameters or {}:
             # Something that is there, mostly: what is not is answered 404 before anything is read.
-            if dice.random() < 0.8 and "{" + name + "}" in operation.path:
-                case.path_parameters[name] = known(estate, name, operation.path)
+            if dice.random() < 0.8 and (there := known(estate, name, operation.path)):
+                case.path_parameters[name] = there
         before = transaction.savepoint()
         answer = case.call(headers=headers, cookies=cookies)
         case.validate_response(answer, checks=CHECKS)
