@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from foundation import transactions
+from foundation.access import grants
 from foundation.actors import Actor
 from foundation.approvals import expiring
 from foundation.idempotency import purging
@@ -20,7 +21,7 @@ RING = Actor.job("ring")
 def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     """Send for a driver (`close`) where a date is due, and for a `relay` where something owed is; a doubled ring changes nothing.
 
-    Rehearsals that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, enrolments, codes, holds,
+    Rehearsals that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, enrolments, codes, tokens, holds,
     coolings-off and memberships whose members leave, whose time is over, end here.
     """
     closing.ring(send=close)
@@ -36,5 +37,6 @@ def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     while transactions.commit(leaving.close_due, at=clock.now(), actor=RING) == leaving.AT_ONCE:
         pass
     falling_due.settle(actor=RING)
+    grants.forget()
     while transactions.commit(reserving.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
         pass

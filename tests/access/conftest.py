@@ -27,6 +27,7 @@ from points.models import CorrectionFile, PointCurrency, Redemption
 from privacy import certificates
 from privacy.models import Certificate, Destruction, Export, LegalHold
 from tests.api.conftest import bearing, earn, system
+from tests.apps import Phone, app
 from tests.books.cast import close_books
 from tests.console.conftest import House, house, posted  # noqa: F401  (a fixture of the console's tests, used here too)
 from tests.factories import (
@@ -188,6 +189,7 @@ def estate(house: House) -> Estate:  # noqa: F811
     hold = LegalHold.objects.create(
         data_class="audit", reason="inquiry", starts_on=MONDAY, placed_by=near.file.uploaded_by, placed_at=NOON
     )
+    app()
     return Estate(house, near, far, run, intake, draft, rehearsal, destruction, certificate, hold)
 
 
@@ -201,7 +203,10 @@ def person(estate: Estate, who: str, branch: Branch) -> User | None:
 
 
 def at_the_door(estate: Estate, who: str, *, branch: Branch | None = None) -> Client:
-    """Return the client of a person of a kind, staff posted in head office unless told otherwise, or of a system with the scope `who`."""
+    """Return the client of a person of a kind, staff posted in head office unless told otherwise, or of a system with the scope `who`,
+    or of the near member's app."""
+    if who == "app":
+        return Phone().connect(estate.near.member.user).api
     if who in SCOPES:
         return bearing(system(*filter(None, [who])))
     client = Client()

@@ -10,6 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.views import APIView
 
 from campaigns.models import EarningRule
+from foundation.access.models import SystemClient
 from foundation.web import problems
 from tests.access.conftest import Estate, Side
 from tiers.models import Programme
@@ -63,6 +64,7 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "file_id": side.file.pk,
         # An event, but no look at anybody.
         "look": side.event.pk,
+        "app_id": f"app_{the_app()}" if "app:" in route else the_app(),
         "date": "2026-03-02",
         "place": side.place.pk,
         "kept_id": side.member.pk,
@@ -82,6 +84,11 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "object_id": thing(route, estate, side),
     }
     return "/" + PARAMETER.sub(lambda found: str(values[found[2]]), route)
+
+
+def the_app() -> int:
+    """Return the id of the app that the near member's phone may have."""
+    return SystemClient.objects.get(client_id="member-app").pk
 
 
 def thing(route: str, estate: Estate, side: Side) -> Any:
