@@ -38,6 +38,7 @@ MENU = [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
+            ("importing.view_import", "admin:importing_import_changelist", _("Imports"), "intake"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),
         ],

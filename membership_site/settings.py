@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "books",
     "campaigns",
     "tiers",
+    "importing",
     "points",
     "activity",
     "members",

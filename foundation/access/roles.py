@@ -43,6 +43,9 @@ DECIDE_POINTS = {"points.decide_adjustment"}
 FREEZE, THAW, DECIDE_THAW = {"points.freeze_purse"}, {"points.thaw_purse"}, {"points.decide_thaw"}
 PROPOSE_TIERS = {"tiers.request_protection"}
 DECIDE_TIERS = {"tiers.decide_protection"}
+# Files of members, accounts, balances, holdings, opening points: who brings them, who lets them in, and finance for points.
+SEE_IMPORTS, START_IMPORTS = {"importing.view_import"}, {"importing.start_import"}
+DECIDE_IMPORTS, DECIDE_OPENING = {"importing.decide_import"}, {"importing.decide_opening"}
 # Rules are proposed by those who keep the programme, and decided by another of them or by compliance.
 PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
 DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
@@ -65,6 +68,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | THAW
         | ACCESS
         | PROPOSE_POSTING
+        | SEE_IMPORTS
+        | START_IMPORTS
+        | DECIDE_IMPORTS
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         RULES
@@ -77,6 +83,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | PROPOSE_RULES
         | DECIDE_RULES
         | REHEARSALS
+        | SEE_IMPORTS
+        | START_IMPORTS
+        | DECIDE_IMPORTS
         | {"tiers.start_rehearsal"}
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
@@ -99,13 +108,16 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | REHEARSALS
         | ACCESS
         | DECIDE_POSTING
+        | SEE_IMPORTS
     ),
-    Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
+    Role.FINANCE: frozenset(
+        RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS | SEE_IMPORTS | DECIDE_OPENING
+    ),
     Role.PARTNER: frozenset(PROGRAMME),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"} | ACCESS),
     # Reads all, masked, and who looked at what; changes nothing.
     Role.AUDITOR: frozenset(
-        RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | ACCESS | REHEARSALS | {"tiers.view_draft"}
+        RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | ACCESS | REHEARSALS | SEE_IMPORTS | {"tiers.view_draft"}
     ),
 }
 
