@@ -10,7 +10,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO
 
 from django.utils.translation import gettext_lazy as _
 from openpyxl import load_workbook
@@ -137,7 +137,7 @@ def _look_through(file: BinaryIO) -> None:
                 raise LongFileTooLarge
         for info in sheets:
             with parts.open(info) as part:
-                _look_through_rows(cast(IO[bytes], part))
+                _look_through_rows(part)
 
 
 def _look_through_rows(part: IO[bytes]) -> None:

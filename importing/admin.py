@@ -31,7 +31,7 @@ from points.models import PointCurrency
 
 ROOM = 64 * 1024
 FORMS = ("csv", "xlsx")
-MONEY = r"\s*-?[0-9]{1,15}(\.[0-9]{1,2})?\s*"
+TOTAL = r"\A\s*-?[0-9]{1,15}(\.[0-9]{1,2})?\s*\Z"
 
 
 def importable(request: HttpRequest) -> Any:
@@ -56,30 +56,36 @@ class StartForm(forms.Form):
         help_text=_("xlsx, or CSV in UTF-8 or GB18030; 32 MB at most."),
     )
     control_total = forms.RegexField(
-        MONEY,
+        TOTAL,
         label=_("control total"),
         required=False,
         error_messages={"invalid": _("The total must read like 1234 or 1234.50.")},
-        help_text=_("The sum of the points of all rows, or of the balances in money. Opening points can't do without."),
+        help_text=_(
+            "The sum of the points of all rows, of their balances in money, or their number. Opening points can't do without."
+        ),
     )
 
     def __init__(self, *args: Any, branches: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["branch"].queryset = branches
 
+    def clean(self) -> dict[str, Any]:
+        """Take the control total in points, minor units or rows, whichever the kind has."""
+        said = super().clean() or {}
+        units, point, cents = (said.get("control_total") or "").strip().partition(".")
+        if point and said.get("kind") != Import.Kind.SNAPSHOTS:
+            self.add_error("control_total", _("This total is a whole number."))
+        elif units and said.get("kind") == Import.Kind.SNAPSHOTS:
+            minor = abs(int(units)) * 100 + int(cents.ljust(2, "0"))
+            said["control_total"] = -minor if units.startswith("-") else minor
+        else:
+            said["control_total"] = int(units) if units else None
+        return said
+
     def asked(self) -> dict[str, Any]:
-        """Return what `take_up` takes; the control total in points or minor units."""
-        said = dict(self.cleaned_data)
-        total = (said.pop("control_total") or "").strip()
-        said["control_total"] = None
-        if total and said["kind"] == Import.Kind.OPENING:
-            said["control_total"] = int(total.partition(".")[0])
-        elif total and said["kind"] == Import.Kind.SNAPSHOTS:
-            units, _point, cents = total.partition(".")
-            minor = int(units) * 100
-            said["control_total"] = minor + int(cents.ljust(2, "0")) * (-1 if units.startswith("-") else 1)
-        file = said["file"]
-        return said | {"name": file.name, "file": file.file}
+        """Return what `take_up` takes."""
+        file = self.cleaned_data["file"]
+        return self.cleaned_data | {"name": file.name, "file": file.file}
 
 
 class ReasonForm(forms.Form):

@@ -64,7 +64,9 @@ def ask(*, import_id: UUID, request_id: UUID, reason: str, actor: Actor, at: dat
     if not counts["new"] + counts["changed"]:
         raise NothingToImport
     if (control := control_of(import_)) and control[0] != control[1]:
-        found, wanted = (number(one) if import_.is_money else f"{Decimal(one) / 100:,.2f}" for one in control)
+        found, wanted = (
+            f"{Decimal(one) / 100:,.2f}" if import_.kind == Import.Kind.SNAPSHOTS else number(one) for one in control
+        )
         raise ControlTotalDiffers(sum=found, total=wanted)
     made = requesting.request(
         id=request_id,
@@ -253,6 +255,7 @@ def _described(payload: Payload, sentence: str) -> Description:
 
 
 def _kind(code: str, label: Any, verb: Any, words: Any, **more: Any) -> Kind:
+    said: dict[str, Any] = {"worth": worth, "credits": credits, "permission_to_decide": MAY_DECIDE} | more
     return Kind(
         code=code,
         label=label,
@@ -260,7 +263,7 @@ def _kind(code: str, label: Any, verb: Any, words: Any, **more: Any) -> Kind:
         describe=words,
         targets=targets,
         permission_to_request=MAY_START,
-        **{"worth": worth, "credits": credits, "permission_to_decide": MAY_DECIDE} | more,
+        **said,
     )
 
 

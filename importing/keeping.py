@@ -10,9 +10,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from foundation.refusals import Refusal
-from django.utils.translation import gettext_lazy as _
 from importing.models import Import
 
 NONCE_BYTES = 12

@@ -61,14 +61,32 @@ KINDS = {
             code="members",
             fields=(
                 Field(field="number", headings=MEMBER, sample="88000001"),
-                Field(field="branch_code", headings=("branch code", "网点代码", "分行代碼"), also=("网点号", "分行號"), sample="101"),
+                Field(
+                    field="branch_code", headings=("branch code", "网点代码", "分行代碼"),
+                    also=("网点号", "分行號"), sample="101",
+                ),
                 Field(field="joined_on", headings=("member since", "入会日期", "入會日期"), sample="2020-05-01"),
-                Field(field="full_name", headings=("full name", "姓名", "姓名"), also=("name", "客户姓名"), sample="王小明", required=False),
+                Field(
+                    field="full_name", headings=("full name", "姓名", "姓名"),
+                    also=("name", "客户姓名"), sample="王小明", required=False,
+                ),
                 Field(field="pinyin", headings=("pinyin", "拼音", "拼音"), sample="wang xiao ming", required=False),
-                Field(field="phone", headings=("phone", "手机号", "手機號碼"), also=("mobile", "手机号码", "电话"), sample="13800000001", required=False),
-                Field(field="national_id", headings=("national id", "证件号", "證件號碼"), also=("身份证号", "身分證號碼"), sample="110101199003070011", required=False),
-                Field(field="email", headings=("e-mail", "电子邮箱", "電郵"), also=("email", "邮箱"), sample="wang@example.com", required=False),
-                Field(field="birth_date", headings=("date of birth", "出生日期", "出生日期"), also=("birthday", "生日"), sample="1990-03-07", required=False),
+                Field(
+                    field="phone", headings=("phone", "手机号", "手機號碼"),
+                    also=("mobile", "手机号码", "电话"), sample="13800000001", required=False,
+                ),
+                Field(
+                    field="national_id", headings=("national id", "证件号", "證件號碼"),
+                    also=("身份证号", "身分證號碼"), sample="110101199003070011", required=False,
+                ),
+                Field(
+                    field="email", headings=("e-mail", "电子邮箱", "電郵"),
+                    also=("email", "邮箱"), sample="wang@example.com", required=False,
+                ),
+                Field(
+                    field="birth_date", headings=("date of birth", "出生日期", "出生日期"),
+                    also=("birthday", "生日"), sample="1990-03-07", required=False,
+                ),
                 Field(field="gender", headings=("gender", "性别", "性別"), also=("sex",), sample="男", required=False),
             ),
             key=("number",),
@@ -79,7 +97,10 @@ KINDS = {
             fields=(
                 Field(field="number", headings=ACCOUNT, also=("账户号", "帳戶號碼"), sample="6200000001"),
                 Field(field="member_number", headings=MEMBER, sample="88000001"),
-                Field(field="account_class", headings=("account class", "账户类别", "帳戶類別"), also=("class",), sample="deposit"),
+                Field(
+                    field="account_class", headings=("account class", "账户类别", "帳戶類別"),
+                    also=("class",), sample="deposit",
+                ),
                 Field(field="opened_on", headings=("opened on", "开户日期", "開戶日期"), sample="2020-05-01"),
                 Field(field="closed_on", headings=("closed on", "销户日期", "銷戶日期"), sample="", required=False),
             ),
@@ -91,7 +112,10 @@ KINDS = {
             fields=(
                 Field(field="account_number", headings=ACCOUNT, also=("账户号", "帳戶號碼"), sample="6200000001"),
                 Field(field="day", headings=("date", "日期", "日期"), also=("day",), sample="2026-01-31"),
-                Field(field="amount", headings=("balance", "余额", "餘額"), also=("amount", "金额", "金額"), sample="12345.67"),
+                Field(
+                    field="amount", headings=("balance", "余额", "餘額"),
+                    also=("amount", "金额", "金額"), sample="12345.67",
+                ),
             ),
             key=("account_number", "day"),
             forbidden=RIGHTS,
@@ -99,10 +123,19 @@ KINDS = {
         FileKind(
             code="holdings",
             fields=(
-                Field(field="external_id", headings=("holding id", "持有编号", "持有編號"), also=("external id",), sample="H-000001"),
+                Field(
+                    field="external_id", headings=("holding id", "持有编号", "持有編號"),
+                    also=("external id",), sample="H-000001",
+                ),
                 Field(field="product", headings=("product", "产品", "產品"), sample="wealth"),
-                Field(field="opened_on", headings=("held from", "持有起始日", "持有起始日"), also=("opened on",), sample="2024-01-15"),
-                Field(field="closed_on", headings=("held until", "持有终止日", "持有終止日"), also=("closed on",), sample="", required=False),
+                Field(
+                    field="opened_on", headings=("held from", "持有起始日", "持有起始日"),
+                    also=("opened on",), sample="2024-01-15",
+                ),
+                Field(
+                    field="closed_on", headings=("held until", "持有终止日", "持有終止日"),
+                    also=("closed on",), sample="", required=False,
+                ),
                 Field(field="member_number", headings=MEMBER, sample="88000001", required=False),
                 Field(field="account_number", headings=ACCOUNT, sample="", required=False),
             ),
@@ -113,11 +146,20 @@ KINDS = {
             code="opening",
             fields=(
                 Field(field="member_number", headings=MEMBER, sample="88000001"),
-                Field(field="currency", headings=("point currency", "积分种类", "積分種類"), also=("currency",), sample="points"),
+                Field(
+                    field="currency", headings=("point currency", "积分种类", "積分種類"),
+                    also=("currency",), sample="points",
+                ),
                 Field(field="points", headings=("points", "积分", "積分"), sample="1200"),
                 Field(field="earned_on", headings=("earned on", "获得日期", "獲得日期"), sample="2025-03-10"),
-                Field(field="expires_on", headings=("expires on", "到期日", "到期日"), also=("到期日期",), sample="2027-03-31", required=False),
-                Field(field="reference", headings=("lot reference", "批次编号", "批次編號"), also=("reference",), sample="L-0001", required=False),
+                Field(
+                    field="expires_on", headings=("expires on", "到期日", "到期日"),
+                    also=("到期日期",), sample="2027-03-31", required=False,
+                ),
+                Field(
+                    field="reference", headings=("lot reference", "批次编号", "批次編號"),
+                    also=("reference",), sample="L-0001", required=False,
+                ),
             ),
             key=("member_number", "currency", "earned_on", "expires_on", "reference"),
             forbidden=(*RIGHTS, "balance", "balance after", "余额", "餘額"),

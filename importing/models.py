@@ -39,7 +39,7 @@ class ImportQuerySet(models.QuerySet["Import"]):
 class Import(models.Model):
     """One uploaded file on its way in: what it is, which column fills what, how far it is, and what became of its rows.
 
-    `branch` is the importer's: rows about members outside of it are refused. `control_total` is in points or minor units.
+    `branch` is the importer's: rows about members outside of it are refused. `control_total` is in points, minor units, or rows.
     """
 
     class Kind(models.TextChoices):

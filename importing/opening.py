@@ -133,10 +133,7 @@ def _standing(lots: Sequence[OpeningLot]) -> dict[tuple[int, int, uuid.UUID], in
     found = OpeningLot.objects.filter(
         member_id__in={lot.member_id for lot in lots}, identity__in={lot.identity for lot in lots}, undone_at=None
     )
-    return {
-        (*name, identity): points
-        for *name, identity, points in found.values_list("member_id", "currency_id", "identity", "points")
-    }
+    return {_name(lot): lot.points for lot in found.only("member_id", "currency_id", "identity", "points")}
 
 
 @in_transaction

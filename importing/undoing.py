@@ -145,5 +145,5 @@ def _naming_members() -> Iterator[tuple[type[models.Model], str]]:
     for model in apps.get_models(include_auto_created=True):
         for field in model._meta.concrete_fields:
             to_member = isinstance(field, models.ForeignKey) and field.related_model is Member
-            if model not in OWN and (to_member or field.column == "member_id"):
+            if field.column and model not in OWN and (to_member or field.column == "member_id"):
                 yield model, field.column

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 from collections.abc import Iterator
 from typing import BinaryIO
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -120,7 +121,7 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
 
 
 @in_transaction
-def map_columns(*, import_id: object, places: dict[str, int], actor: Actor, at: datetime.datetime) -> Import:
+def map_columns(*, import_id: UUID, places: dict[str, int], actor: Actor, at: datetime.datetime) -> Import:
     """Say which column fills which field, and let the rows be checked; the mapping is remembered.
 
     Refuses not_to_be_mapped, rows_gone, field_unmapped, column_used_twice, owner_unmapped.

@@ -20,8 +20,8 @@ RING = Actor.job("ring")
 def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     """Send for a driver (`close`) where a date is due, and for a `relay` where something owed is; a doubled ring changes nothing.
 
-    Rehearsals and imports that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, enrolments, codes, rows
-    of imports, and holds, whose time is over, end here.
+    Rehearsals and imports that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, enrolments,
+    codes, rows of imports, and holds, whose time is over, end here.
     """
     closing.ring(send=close)
     if relaying.is_due():

@@ -110,14 +110,23 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | DECIDE_POSTING
         | SEE_IMPORTS
     ),
-    Role.FINANCE: frozenset(
-        RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS | SEE_IMPORTS | DECIDE_OPENING
-    ),
+    Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS | SEE_IMPORTS | DECIDE_OPENING),
     Role.PARTNER: frozenset(PROGRAMME),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"} | ACCESS),
     # Reads all, masked, and who looked at what; changes nothing.
     Role.AUDITOR: frozenset(
-        RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | ACCESS | REHEARSALS | SEE_IMPORTS | {"tiers.view_draft"}
+        RULES
+        | PEOPLE
+        | TOTALS
+        | RUNS
+        | TRAIL
+        | BOOKS
+        | REQUESTS
+        | OUTBOX
+        | ACCESS
+        | REHEARSALS
+        | SEE_IMPORTS
+        | {"tiers.view_draft"}
     ),
 }
 

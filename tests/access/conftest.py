@@ -18,6 +18,7 @@ from foundation.audit.recording import record
 from foundation.jobs import clock
 from foundation.jobs.models import Bank, JobRun
 from foundation.outbox.models import Obligation
+from importing.models import Import
 from members import families, joining
 from members.details import Details
 from members.models import Enrolment, FamilyMembership, Member, OneTimeCode, Person
@@ -60,6 +61,7 @@ class Side:
     enrolment: Enrolment
     code: OneTimeCode
     protection: Protection
+    imported: Import
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +145,16 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
         enrolment=enrolment,
         code=enrolment.codes.get(),
         protection=protection,
+        imported=Import.objects.create(
+            kind="members",
+            source=f"source-{word}",
+            name=f"{word}.csv",
+            branch=member.branch,
+            headers=[f"head-{word}"],
+            uploaded_by=maker,
+            uploaded_at=NOON,
+            keep_until=NOON,
+        ),  # fmt: skip
     )
 
 

@@ -61,6 +61,8 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "form": "csv",
         "redemption_id": redemption,
         "file_id": side.file.pk,
+        "import_id": side.imported.pk,
+        "kind": "members",
         # An event, but no look at anybody.
         "look": side.event.pk,
         "date": "2026-03-02",
@@ -94,5 +96,6 @@ def thing(route: str, estate: Estate, side: Side) -> Any:
         "points/pointcurrency": side.redemption.currency_id,
         "jobs/jobrun": estate.run.pk,
         "activity/intake": estate.intake.pk,
+        "importing/import": side.imported.pk,
     }
     return next((value for part, value in ids.items() if part in route), uuid.UUID(int=0))

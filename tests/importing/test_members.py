@@ -102,6 +102,15 @@ def test_a_branch_manager_imports_nobody_of_another_branch(cast):
     assert counts(import_) == {"changed": 1, "error": 2}
 
 
+def test_a_file_with_fewer_rows_than_its_control_total_says_is_not_taken_in(cast):
+    """C18: of members the rows are counted, good and bad."""
+    import_ = checked(cast, MEMBERS + ROWS, control_total=3)
+
+    with pytest.raises(asking.ControlTotalDiffers):
+        ask(import_)
+    assert ask(checked(cast, MEMBERS + ROWS, control_total=2)).status == "pending"
+
+
 def test_a_closed_membership_is_left_alone(cast):
     Member.objects.filter(pk=cast.wang.pk).update(status="closed", closed_on=AT.date())
 
