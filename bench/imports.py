@@ -134,7 +134,7 @@ def _python(code: str, *arguments: str, database: str | None = DATABASE) -> dict
 
 
 def _run(told: list[str], *, database: str | None = DATABASE) -> dict[str, float]:
-    """Run a process on the bench's database; return its seconds, those of its CPU, and its most memory at once, in MB; raises where it fails."""
+    """Run a process on the bench's database; return its seconds, its CPU's, and its peak in MB; raises where it fails."""
     began = time.monotonic()
     process = subprocess.Popen(told, cwd=ROOT, env=_variables(database), stdout=subprocess.DEVNULL)
     _pid, status, usage = os.wait4(process.pid, 0)

@@ -23,7 +23,7 @@ from importing import keeping, sending, undoing
 from importing.loading import OUTCOMES
 from importing.models import MAY_START, Import
 from importing.staging import bound
-from importing.uploading import KEPT_WHILE_ASKED
+from importing.uploading import KEPT_WHILE_ASKED, refuse_unless_own
 from members.models import Member
 from points.models import PointCurrency
 
@@ -54,9 +54,10 @@ class ControlTotalDiffers(Refusal):
 def ask(*, import_id: UUID, request_id: UUID, reason: str, actor: Actor, at: datetime.datetime) -> Request:
     """Ask for a checked file to be taken in; the request is bound to the file's digest, its mapping and what the trial counted.
 
-    Refuses import_not_checked, rows_gone, nothing_to_import, control_total_differs, and what requesting.request refuses.
+    Refuses not_your_import, import_not_checked, rows_gone, nothing_to_import, control_total_differs, and what requesting.request refuses.
     """
     import_ = Import.objects.select_for_update(of=("self",)).select_related("branch").get(pk=import_id)
+    refuse_unless_own(import_, actor=actor)
     if import_.status != Import.Status.CHECKED:
         raise NotChecked
     keeping.key_of(import_)
@@ -84,8 +85,9 @@ def ask(*, import_id: UUID, request_id: UUID, reason: str, actor: Actor, at: dat
 
 @in_transaction
 def ask_to_undo(*, import_id: UUID, request_id: UUID, reason: str, actor: Actor, at: datetime.datetime) -> Request:
-    """Ask for an import to be taken back. Refuses not_undoable, done_since, and what requesting.request refuses."""
+    """Ask for an import to be taken back. Refuses not_your_import, not_undoable, done_since, and what requesting.request refuses."""
     import_ = Import.objects.select_for_update(of=("self",)).select_related("branch").get(pk=import_id)
+    refuse_unless_own(import_, actor=actor)
     if import_.status != Import.Status.DONE:
         raise undoing.NotUndoable
     undoing.refuse_unless_undoable(import_)

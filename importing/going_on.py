@@ -20,7 +20,7 @@ from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from importing import keeping, loading, sending, staging, undoing
 from importing.models import Import, ImportQuerySet
-from importing.uploading import KEPT, NotToBeMapped
+from importing.uploading import KEPT, NotToBeMapped, refuse_unless_own
 
 log = structlog.get_logger(__name__)
 
@@ -122,8 +122,12 @@ def fail(*, import_id: UUID, error: Exception) -> None:
 
 @in_transaction
 def resume(*, import_id: UUID, actor: Actor, at: datetime.datetime) -> None:
-    """Let workers go on with an import that failed, where it stands; refuses not_to_be_mapped where it didn't fail by itself."""
+    """Let workers go on with an import that failed, where it stands.
+
+    Refuses not_your_import, and not_to_be_mapped where it didn't fail by itself.
+    """
     import_ = Import.objects.select_for_update().get(pk=import_id)
+    refuse_unless_own(import_, actor=actor)
     if import_.status != Import.Status.FAILED or import_.refusal:
         raise NotToBeMapped
     import_.status, import_.failed_while, import_.error = import_.failed_while, "", ""

@@ -14,7 +14,7 @@ from foundation import long_sheets
 from foundation.access import visibility
 from foundation.access.models import Branch
 from foundation.actors import Actor
-from foundation.approvals.requesting import NoEmployeeNumber, person
+from foundation.approvals.requesting import person
 from foundation.audit.recording import record
 from foundation.periods import day_of
 from foundation.refusals import Refusal
@@ -29,13 +29,18 @@ PIECE_BYTES = 2**20
 # What nobody asks for, and the refused rows of what was taken in, are destroyed after so many days; a request waits for two weeks.
 KEPT = datetime.timedelta(days=7)
 KEPT_WHILE_ASKED = datetime.timedelta(days=21)
-MOST_CONTROL = 10**15
 
 
 class MayNotImport(Refusal):
     code = "may_not_import"
     status = 403
     sentence = _("Your postings don't let you import into that branch.")
+
+
+class NotYourImport(Refusal):
+    code = "not_your_import"
+    status = 403
+    sentence = _("Only who uploaded a file goes on with it.")
 
 
 class SourceMissing(Refusal):
@@ -102,6 +107,12 @@ def take_up(
     return import_
 
 
+def refuse_unless_own(import_: Import, *, actor: Actor) -> None:
+    """Refuse not_your_import to everybody but the importer: whoever uploads must be whom nobody lets decide on it."""
+    if actor.user is None or import_.uploaded_by_id != actor.user.pk:
+        raise NotYourImport
+
+
 def headings_of(file: BinaryIO, *, kind: str) -> list[str]:
     """Return the headings of a file that has a row below them; refuses a SheetRefusal."""
     first = list(itertools.islice(long_sheets.lines(file), 2))
@@ -124,11 +135,10 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
 def map_columns(*, import_id: UUID, places: dict[str, int], actor: Actor, at: datetime.datetime) -> Import:
     """Say which column fills which field, and let the rows be checked; the mapping is remembered.
 
-    Refuses not_to_be_mapped, rows_gone, field_unmapped, column_used_twice, owner_unmapped.
+    Refuses not_your_import, not_to_be_mapped, rows_gone, field_unmapped, column_used_twice, owner_unmapped.
     """
     import_ = Import.objects.select_for_update().get(pk=import_id)
-    if actor.user is None or import_.uploaded_by_id != actor.user.pk:
-        raise NoEmployeeNumber
+    refuse_unless_own(import_, actor=actor)
     if import_.status != Import.Status.UPLOADED:
         raise NotToBeMapped
     keeping.key_of(import_)

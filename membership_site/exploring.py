@@ -136,6 +136,8 @@ def told(entry: Entry, sources: dict[str, str]) -> str:
             return _("request number %(number)s, approved") % {"number": rest}
         case "redemption":
             return _("redemption %(id)s") % {"id": rest}
+        case "import":
+            return _("import %(id)s") % {"id": rest}
         case "transfer":
             return _("transfer %(id)s") % {"id": rest}
     return entry.cause

@@ -154,7 +154,7 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
             uploaded_by=maker,
             uploaded_at=NOON,
             keep_until=NOON,
-        ),  # fmt: skip
+        ),
     )
 
 

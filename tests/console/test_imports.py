@@ -60,7 +60,7 @@ def test_a_file_goes_through_the_five_steps(cast):
     assert "Look again" in client.get(page).content.decode()
     work(import_)
     trial = client.get(page)
-    assert [(str(word), count) for word, count in trial.context["counts"]][0] == ("new", 1)
+    assert [count for _word, count in trial.context["counts"]] == [1, 0, 0, 1]
     assert "None of your branches has this code." in trial.content.decode()
     asked = client.post(f"{page}ask/", {"id": str(uuid.uuid4()), "reason": "moving in"})
     assert asked.status_code == 302

@@ -181,6 +181,16 @@ def test_nobody_approves_his_own_and_only_those_who_may(cast):
     assert not Member.objects.filter(number__startswith="880").exists()
 
 
+def test_only_who_uploaded_goes_on_with_a_file(cast):
+    """F06: else one could upload, let a colleague ask, and approve his own file."""
+    import_ = checked(cast, MEMBERS + ROWS)
+
+    with pytest.raises(uploading.NotYourImport):
+        ask(import_, by=cast.bai)
+
+    assert not Request.objects.exists()
+
+
 def test_an_approval_is_of_the_file_that_was_asked_for(cast):
     import_ = checked(cast, MEMBERS + ROWS)
     made = ask(import_)
