@@ -227,9 +227,9 @@ def describe_undoing(payload: Payload, *, user: User, as_of: datetime.date) -> D
 
 
 WORDS = {
-    "new": gettext_lazy("new"),
-    "changed": gettext_lazy("changed"),
-    "unchanged": gettext_lazy("unchanged"),
+    "new": gettext_lazy("new rows"),
+    "changed": gettext_lazy("changed rows"),
+    "unchanged": gettext_lazy("unchanged rows"),
     "error": gettext_lazy("left out, with an error"),
 }
 

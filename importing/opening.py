@@ -81,7 +81,7 @@ def _draw(
     currency = currencies.get(report.currency)
     if not member_id:
         return Judged("unknown_member")
-    if status != Member.Status.ACTIVE:
+    if status == Member.Status.CLOSED:
         return Judged("closed_member")
     if currency is None:
         return Judged("unknown_point_currency")

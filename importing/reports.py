@@ -92,7 +92,7 @@ def reason_of(code: str) -> tuple[str, str]:
         return field, str(sentence)
     if code in reports.REASONS or code in mapping.REASONS:
         return mapping.reason_of(code)
-    return "", code
+    return "", str(_("The ledger refused it (%(code)s).") % {"code": code})
 
 
 def reader(import_: Import) -> Callable[[Sequence[str]], Any]:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from foundation.actors import Actor
 from foundation.audit.recording import record
 from foundation.jobs import fencing
+from foundation.outbox.models import Obligation
 from foundation.periods import day_of
 from foundation.querying import statement
 from foundation.refusals import Refusal
@@ -28,8 +29,8 @@ from points.models import Kind
 NAMED = 5
 SHOWN = 100
 UNDOABLE = {Import.Kind.MEMBERS, Import.Kind.OPENING}
-# What may stand beside a member who did nothing: who he is, and that he came by the import.
-OWN = {Person, ImportedMember}
+# What may stand beside a member who did nothing: who he is, that he came by the import, and messages owed to him.
+OWN: set[type[models.Model]] = {Person, ImportedMember, Obligation}
 
 SENTENCES: dict[str, str | Promise] = {
     "joined": _("The member has accepted, signed in, or was closed since."),
@@ -130,7 +131,7 @@ def _traces() -> str:
     """Return the statement that finds what there is of the import's new members, in whatever table names a member."""
     parts = [
         "SELECT n.line, 'joined' FROM importing_importedmember n JOIN members_member m ON m.id = n.member_id"
-        " WHERE n.of_id = %(import)s AND (m.accepted_at IS NOT NULL OR m.user_id IS NOT NULL OR m.status <> 'active')"
+        " WHERE n.of_id = %(import)s AND (m.accepted_at IS NOT NULL OR m.user_id IS NOT NULL OR m.status = 'closed')"
     ]
     for model, column in sorted(_naming_members(), key=lambda pair: (pair[0]._meta.db_table, pair[1])):
         parts.append(
