@@ -72,7 +72,7 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "code_id": f"cod_{side.code.pk.hex}" if "cod:" in route else side.code.pk,
         "secret": "nobody-knows",
         "rehearsal_id": f"reh_{estate.rehearsal.pk}" if "reh:" in route else estate.rehearsal.pk,
-        "draft_id": estate.draft.pk,
+        "draft_id": f"drf_{estate.draft.pk}" if "drf:" in route else estate.draft.pk,
         "book_id": thing("tiers/rulebook", estate, side),
         "object_id": thing(route, estate, side),
     }
