@@ -157,8 +157,9 @@ class ImportAdmin(BrowseAdmin):
     def start_view(self, request: HttpRequest) -> HttpResponse:
         """Give the templates, and take a file up."""
         self._must_import(request)
-        form = StartForm(request.POST or None, request.FILES or None, branches=importable(request))
-        if request.method == "POST" and form.is_valid():
+        given = (request.POST, request.FILES) if request.method == "POST" else ()
+        form = StartForm(*given, branches=importable(request))
+        if form.is_valid():
             try:
                 said = {"actor": actor(request), "at": moment_of(request.user), **form.asked()}
                 import_ = transactions.commit(uploading.take_up, **said)
