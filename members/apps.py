@@ -5,9 +5,12 @@ class Members(AppConfig):
     name = "members"
 
     def ready(self) -> None:
-        """Let codes and welcomes be written when the outbox sends them."""
+        """Let messages be written when the outbox sends them, and let reinstating be asked for under four eyes."""
+        from foundation.approvals import kinds
         from foundation.messaging.sending import register
-        from members import accepting, verifying, writing
+        from members import accepting, inviting, suspending, verifying, writing
 
         register(kind=verifying.CODE, write=writing.write_codes)
         register(kind=accepting.WELCOME, write=writing.write_welcomes)
+        register(kind=inviting.INVITATION, write=writing.write_invitations)
+        kinds.register(suspending.KIND)

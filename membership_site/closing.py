@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from activity import idling
 from books import totalling
 from campaigns import clawing_back, earning
 from foundation import transactions
@@ -57,6 +58,10 @@ def _expire(*, business_date: datetime.date, run: JobRun, actor: Actor, **member
     return dict(lapsed)
 
 
+def _doze(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return idling.settle(as_of=business_date, at=clock.now(), actor=actor, **members)
+
+
 def _remind(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
     return reminding.remind(as_of=business_date, actor=actor, **members)
 
@@ -89,6 +94,7 @@ STEPS = (
     Step("review", _review),
     Step("warn", _warn),
     Step("expire", _expire),
+    Step("doze", _doze),
     Step("remind", _remind),
     Step("prove", _prove),
     Step("count", _count),

@@ -18,7 +18,7 @@ from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import caring, corrections, freezes, ledger_pages, reception, revealing
+from membership_site import caring, corrections, freezes, ledger_pages, reception, revealing, statuses
 from membership_site.home import home
 from membership_site.searching import search
 
@@ -39,6 +39,7 @@ MENU = [
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
             ("importing.view_import", "admin:importing_import_changelist", _("Imports"), "intake"),
+            ("members.invite_member", "admin:members_invitations", _("Invitations"), "people"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),
         ],
@@ -124,6 +125,7 @@ class ConsoleSite(AdminSite):
             *access.urls(self.admin_view),
             *corrections.addresses(self.admin_view),
             *freezes.addresses(self.admin_view),
+            *statuses.addresses(self.admin_view),
             *revealing.urls(self.admin_view),
             *caring.urls(self.admin_view),
             *ledger_pages.urls(),

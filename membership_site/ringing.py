@@ -9,7 +9,7 @@ from foundation.idempotency import purging
 from foundation.jobs import clock
 from foundation.outbox import relaying
 from importing import sending, uploading
-from members import joining, verifying
+from members import joining, leaving, verifying, waking
 from membership_site import closing
 from points import holding, reserving
 from tiers import rehearsing
@@ -21,7 +21,7 @@ def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     """Send for a driver (`close`) where a date is due, and for a `relay` where something owed is; a doubled ring changes nothing.
 
     Rehearsals and imports that nobody goes on with are sent for as well. Requests that nobody decided, kept answers, enrolments,
-    codes, rows of imports, and holds, whose time is over, end here.
+    codes, rows of imports, holds, coolings-off and memberships whose members leave, whose time is over, end here.
     """
     closing.ring(send=close)
     if relaying.is_due():
@@ -35,5 +35,8 @@ def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     transactions.commit(joining.forget, at=clock.now())
     transactions.commit(verifying.forget, at=clock.now())
     transactions.commit(uploading.forget, at=clock.now())
+    transactions.commit(waking.end_cooling_off, at=clock.now())
+    while transactions.commit(leaving.close_due, at=clock.now(), actor=RING) == leaving.AT_ONCE:
+        pass
     while transactions.commit(reserving.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
         pass

@@ -45,6 +45,9 @@ MESSAGES_PROVIDER = env.text(
 MESSAGES_FILE = env.text(
     "MESSAGES_FILE", "where the provider `file` writes", default=str(BASE_DIR / ".local" / "messages.jsonl")
 )
+COOLING_OFF_HOURS = env.number(
+    "COOLING_OFF_HOURS", "hours without spending for a member just woken whose contact is new", default=72
+)
 SITE_URL = env.text("SITE_URL", "this site's address, for links in messages", default="http://127.0.0.1:8000").rstrip(
     "/"
 )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import code_sign_in, consenting, families, joining, using, views
+from portal import code_sign_in, consenting, families, joining, leaving, preferring, using, views
 
 app_name = "portal"
 urlpatterns = [
@@ -19,6 +19,9 @@ urlpatterns = [
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
     path("me/consents", consenting.consents_page, name="consents"),
+    path("me/preferences", preferring.preferences_page, name="preferences"),
+    path("me/leave", leaving.leave, name="leave"),
+    path("me/stay", leaving.stay, name="stay"),
     path("agree", consenting.agree, name="agree"),
     path("join", joining.begin, name="join"),
     path("join/code", joining.code, name="join_code"),

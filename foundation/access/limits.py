@@ -44,6 +44,7 @@ LIMITS: dict[str, dict[str, Limit]] = {
         Role.BRANCH_MANAGER: Limit(single=50_000, a_day=100_000),
         Role.FINANCE: Limit(single=None, a_day=None),
     },
+    "members.reinstate": {Role.COMPLIANCE: Limit(single=None, a_day=None)},
     "points.thaw": {Role.COMPLIANCE: Limit(single=None, a_day=None)},
     # In tiers above the one that the member holds; a freeze and an early end are 0.
     "tiers.protect": {

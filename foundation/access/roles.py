@@ -41,6 +41,9 @@ PROPOSE_POINTS = {"points.request_adjustment"}
 DECIDE_POINTS = {"points.decide_adjustment"}
 # A purse that must not be spent from for now: whoever hears of it first stops it; lifting is a step up.
 FREEZE, THAW, DECIDE_THAW = {"points.freeze_purse"}, {"points.thaw_purse"}, {"points.decide_thaw"}
+# A membership that neither earns nor spends for now, or ends; lifting it takes two.
+SUSPEND, DECIDE_REINSTATEMENT = {"members.suspend_member"}, {"members.decide_reinstatement"}
+CLOSE, INVITE = {"members.close_member"}, {"members.invite_member"}
 PROPOSE_TIERS = {"tiers.request_protection"}
 DECIDE_TIERS = {"tiers.decide_protection"}
 # Files of members, accounts, balances, holdings, opening points: who brings them, who lets them in, and finance for points.
@@ -66,6 +69,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | DECIDE_TIERS
         | FREEZE
         | THAW
+        | SUSPEND
+        | CLOSE
+        | INVITE
         | ACCESS
         | PROPOSE_POSTING
         | SEE_IMPORTS
@@ -104,6 +110,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | FREEZE
         | THAW
         | DECIDE_THAW
+        | SUSPEND
+        | DECIDE_REINSTATEMENT
+        | CLOSE
         | DECIDE_RULES
         | REHEARSALS
         | ACCESS

@@ -71,6 +71,7 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "enrolment_id": f"enr_{side.enrolment.pk.hex}" if "enr:" in route else side.enrolment.pk,
         "code_id": f"cod_{side.code.pk.hex}" if "cod:" in route else side.code.pk,
         "secret": "nobody-knows",
+        "doing": "suspend",
         "rehearsal_id": f"reh_{estate.rehearsal.pk}" if "reh:" in route else estate.rehearsal.pk,
         "draft_id": f"drf_{estate.draft.pk}" if "drf:" in route else estate.draft.pk,
         "book_id": thing("tiers/rulebook", estate, side),
