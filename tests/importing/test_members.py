@@ -286,14 +286,14 @@ def test_nothing_is_taken_back_where_something_was_done_since(cast):
 def test_what_is_done_after_the_approval_stops_the_taking_back(cast):
     import_ = imported(cast, MEMBERS + ROWS)
     approve(ask_to_undo(import_), cast.bai)
-    Member.objects.filter(number="88000001").update(accepted_at=AT)
+    account = AccountFactory(member=Member.objects.get(number="88000001"))
 
     work(import_)
 
     stopped = again(import_)
     assert (stopped.status, stopped.refusal["code"]) == ("done", "done_since")
     assert Member.objects.filter(number__startswith="880").count() == 2
-    Member.objects.filter(number="88000001").update(accepted_at=None)
+    account.delete()
     assert undone(cast, stopped).status == "undone"
 
 
