@@ -106,6 +106,7 @@ INSTALLED_APPS = [
     "books",
     "campaigns",
     "tiers",
+    "importing",
     "points",
     "activity",
     "members",

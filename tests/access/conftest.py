@@ -18,6 +18,7 @@ from foundation.audit.recording import record
 from foundation.jobs import clock
 from foundation.jobs.models import Bank, JobRun
 from foundation.outbox.models import Obligation
+from importing.models import Import
 from members import families, joining
 from members.details import Details
 from members.models import Enrolment, FamilyMembership, Member, Merge, OneTimeCode, Person
@@ -67,6 +68,7 @@ class Side:
     export: Export
     hold: LegalHold
     merge: Merge
+    imported: Import
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +165,16 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
             member=member, reason=f"court-{word}", starts_on=MONDAY, placed_by=maker, placed_at=NOON
         ),
         merge=Merge.objects.create(kept=member, gone=gone, merged_at=NOON, booked_on=MONDAY, request_id=uuid.uuid4()),
+        imported=Import.objects.create(
+            kind="members",
+            source=f"source-{word}",
+            name=f"{word}.csv",
+            branch=member.branch,
+            headers=[f"head-{word}"],
+            uploaded_by=maker,
+            uploaded_at=NOON,
+            keep_until=NOON,
+        ),
     )
 
 
