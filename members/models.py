@@ -17,12 +17,14 @@ from foundation.access.models import Branch, User
 from foundation.approvals.models import employee_number_of
 from members.codes import OneTimeCode
 from members.consent_texts import Consent, ConsentText
+from members.contact_changes import ContactChange
 from members.enrolments import Enrolment
 
 __all__ = [
     "Account",
     "Consent",
     "ConsentText",
+    "ContactChange",
     "Enrolment",
     "Family",
     "FamilyMembership",

@@ -18,7 +18,7 @@ from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import caring, corrections, freezes, ledger_pages, reception, revealing
+from membership_site import caring, corrections, freezes, ledger_pages, reception, revealing, sign_ins
 from membership_site.home import home
 from membership_site.searching import search
 
@@ -30,6 +30,7 @@ MENU = [
         [
             ("", "admin:index", _("Home"), "home"),
             ("approvals.view_request", INBOX, _("Approvals"), "approve"),
+            ("", "security:index", _("Sign-in and devices"), "badge"),
         ],
     ),
     (
@@ -38,6 +39,7 @@ MENU = [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
+            ("access.request_sign_in", "admin:access_sign_ins", _("Help with a sign-in"), "badge"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),
         ],
@@ -125,6 +127,7 @@ class ConsoleSite(AdminSite):
             *freezes.addresses(self.admin_view),
             *revealing.urls(self.admin_view),
             *caring.urls(self.admin_view),
+            *sign_ins.urls(self.admin_view),
             *ledger_pages.urls(),
             *reception.urls(self),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from foundation import transactions
+from foundation.access import ending
 from foundation.actors import Actor
 from foundation.approvals import expiring
 from foundation.idempotency import purging
@@ -31,5 +32,6 @@ def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     transactions.commit(purging.purge, at=clock.now())
     transactions.commit(joining.forget, at=clock.now())
     transactions.commit(verifying.forget, at=clock.now())
+    transactions.commit(ending.forget, at=clock.now())
     while transactions.commit(reserving.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
         pass

@@ -35,6 +35,9 @@ TRAIL = {"audit.view_auditevent", "audit.export_auditevent"}
 ACCESS = {"access.view_role", "access.view_staffposting"}
 PROPOSE_POSTING = {"access.request_posting"}
 DECIDE_POSTING = {"access.decide_posting"}
+# Who has lost what he signs in with: his second factors are taken away, or his sign-in is closed, under four eyes.
+PROPOSE_SIGN_IN = {"access.request_sign_in"}
+DECIDE_SIGN_IN = {"access.decide_sign_in"}
 # Four eyes: everybody with a need reads the requests of his branches; who proposes and who decides is said kind by kind.
 REQUESTS = {"approvals.view_request"}
 PROPOSE_POINTS = {"points.request_adjustment"}
@@ -65,6 +68,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | THAW
         | ACCESS
         | PROPOSE_POSTING
+        | PROPOSE_SIGN_IN
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         RULES
@@ -80,7 +84,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | {"tiers.start_rehearsal"}
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
-    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | REQUESTS | PROPOSE_POINTS),
+    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | REQUESTS | PROPOSE_POINTS | PROPOSE_SIGN_IN),
     Role.ANALYST: frozenset(RULES | TOTALS | BOOKS),
     Role.COMPLIANCE: frozenset(
         RULES
@@ -99,6 +103,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | REHEARSALS
         | ACCESS
         | DECIDE_POSTING
+        | DECIDE_SIGN_IN
     ),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
     Role.PARTNER: frozenset(PROGRAMME),

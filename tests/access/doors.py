@@ -71,6 +71,9 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "secret": "nobody-knows",
         "rehearsal_id": f"reh_{estate.rehearsal.pk}" if "reh:" in route else estate.rehearsal.pk,
         "draft_id": estate.draft.pk,
+        # Of nobody.
+        "factor_id": 1,
+        "sign_in_id": 1,
         "book_id": thing("tiers/rulebook", estate, side),
         "object_id": thing(route, estate, side),
     }
