@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -44,7 +45,8 @@ def ask(
 
     Refuses contact_refused for what is no contact, same_contact, too_many_codes.
     """
-    read = Details.of(full_name="–", **{kind: to})
+    typed: dict[str, Any] = {kind: to}
+    read = Details.of(full_name="–", **typed)
     if fault := read.faults(today=today).get(kind):
         raise ContactRefused(field="contact", why=SENTENCES[fault])
     given = getattr(read, kind)

@@ -4,6 +4,7 @@ The address is unsealed here, as the message is sent; nothing of it is kept or l
 """
 
 import datetime
+import uuid
 from collections.abc import Callable, Sequence
 
 from django.conf import settings
@@ -39,8 +40,8 @@ def write_welcomes(owed: Sequence[Obligation], *, at: datetime.datetime) -> list
 def _code(key: str, code: OneTimeCode | None, at: datetime.datetime) -> Message | None:
     if code is None or code.used_at or code.replaced_at or code.expires_at <= at:
         return None
-    if code.purpose == Purpose.CONTACT:
-        return _to_new_contact(key, code)
+    if code.member and code.purpose == Purpose.CONTACT:
+        return _to_new_contact(key, code, code.member)
     if code.member:
         return _to_member(key, code.member, _sign_in_text, code)
     if code.enrolment is None or code.enrolment.wrapped_key is None:
@@ -77,13 +78,13 @@ def _enrol_text(code: OneTimeCode) -> str:
     return said % {"code": secret, "reference": reference}
 
 
-def _to_new_contact(key: str, code: OneTimeCode) -> Message | None:
+def _to_new_contact(key: str, code: OneTimeCode, member: Member) -> Message | None:
     secret = {"code": verifying.secret_of(code)}
 
     def text() -> str:
         return _("%(code)s is your code to be reached here from now on, for ten minutes. Tell it to nobody.") % secret
 
-    return _to(key, code.member, contacting.contact_of(code.contact_change), text)
+    return _to(key, member, contacting.contact_of(code.contact_change), text)
 
 
 def write_notices(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
@@ -110,7 +111,7 @@ def _notice(owed: Obligation) -> Message | None:
             return Message(key=owed.key, via=MAIL, to=user.email, subject=_("Your sign-in"), text=text())
     if row:
         which, _colon, code_id = row.partition(":")
-        change = ContactChange.objects.filter(pk=code_id).first()
+        change = ContactChange.objects.filter(pk=uuid.UUID(code_id)).first()
         if change is None:
             return None
         to = contacting.contact_before(change) if which == "before" else contacting.contact_of(change)

@@ -86,7 +86,7 @@ class StaffFactory(UserFactory):
 
     @factory.post_generation
     def factor(self: User, create: bool, extracted: bool | None, **kwargs: object) -> None:
-        if extracted is not False:
+        if create and extracted is not False:
             TOTP.activate(self, generate_totp_secret())
 
 

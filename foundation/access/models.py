@@ -69,7 +69,6 @@ class User(AbstractUser):
     """Anyone who signs in: staff (an employee number, postings) or a member (the members app points here)."""
 
     acts_at: datetime.datetime  # once a request has asked, see signing_in.moment_of
-    has_factor: bool  # once the request's user is read, see signing_in.PostingBackend
     postings_by_day: "dict[datetime.date, list[StaffPosting]]"  # see visibility.postings
 
     first_name = None  # type: ignore[assignment]

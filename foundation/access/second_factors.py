@@ -188,7 +188,13 @@ def _counter_of(secret: str, given: str, *, at: datetime.datetime) -> int | None
 
 
 def _may_try(user: User, *, from_known: bool, at: datetime.datetime) -> bool:
-    counted = {"user": user.pk, "from_known": from_known, "at": at, "over": at - TRIES_SPAN, "most": MOST_TRIES}
+    counted: dict[str, Any] = {
+        "user": user.pk,
+        "from_known": from_known,
+        "at": at,
+        "over": at - TRIES_SPAN,
+        "most": MOST_TRIES,
+    }
     with connection.cursor() as cursor:
         cursor.execute(statement("foundation.access", "count_try"), counted)
         return cursor.fetchone()[0]

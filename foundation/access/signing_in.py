@@ -23,6 +23,8 @@ from foundation.jobs import clock
 
 # What a session keeps of its sign-in: see `enter`.
 KEPT = stepping_up.KEPT
+# What a request keeps of the browser, once it has signed in.
+DEVICE = "device_token"
 HAS_FACTOR = Exists(Authenticator.objects.filter(user=OuterRef("pk"), type__in=["totp", "webauthn"]))
 
 
@@ -75,13 +77,15 @@ def enter(request: HttpRequest, user: User) -> None:
     """Keep where a session was begun: with which browser, known since when, by which proofs. Every door in calls it."""
     at = clock.now()
     token = request.COOKIES.get(settings.DEVICE_COOKIE_NAME, "")
-    request.device_token = token if len(token) == 43 and token.isascii() else secrets.token_urlsafe(32)
+    if len(token) != 43 or not token.isascii():
+        token = secrets.token_urlsafe(32)
+    setattr(request, DEVICE, token)  # which staying.guard sends with the answer
     if request.session.session_key is None:
         request.session.create()
     began = transactions.commit(
         arriving.arrive,
         user=user,
-        token_hash=hash_of(request.device_token),
+        token_hash=hash_of(token),
         session_key=request.session.session_key,
         agent=request.headers.get("User-Agent", ""),
         address=request.META.get("REMOTE_ADDR") or "",

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from foundation import transactions
 from foundation.access import arriving
 from foundation.access.models import User
-from foundation.access.signing_in import KEPT
+from foundation.access.signing_in import DEVICE, KEPT
 from foundation.jobs import clock
 from foundation.web import problems
 
@@ -35,7 +35,7 @@ def guard(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Http
             if refused := _without_factor(request):
                 return refused
         response = get_response(request)
-        if token := getattr(request, "device_token", ""):
+        if token := getattr(request, DEVICE, ""):
             response.set_cookie(
                 settings.DEVICE_COOKIE_NAME,
                 token,
@@ -59,7 +59,8 @@ def _touch(request: HttpRequest) -> None:
     kept: dict[str, Any] | None = request.session.get(KEPT)
     if kept is None:
         return
-    now, (idle, absolute) = int(time.time()), minutes_of(request.user)
+    user: Any = request.user  # signed in, or nothing were kept
+    now, (idle, absolute) = int(time.time()), minutes_of(user)
     if now - kept["seen"] > 60 * idle or now - kept["began"] > 60 * absolute:
         logout(request)
         return
