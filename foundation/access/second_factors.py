@@ -157,8 +157,9 @@ def try_code(*, user: User, given: str, from_known: bool, at: datetime.datetime)
 
 
 def code_now(factor: Authenticator, *, at: datetime.datetime) -> str:
-    """Return the code that an app shows at an instant: for demonstrations, and for tests."""
-    return format_hotp_value(hotp_value(decrypt(factor.data["secret"]), int(at.timestamp()) // STEP_SECONDS))
+    """Return the code that an app shows at an instant, or the next where that was used: for demonstrations, and for tests."""
+    counter = max(int(at.timestamp()) // STEP_SECONDS, factor.data.get("used", -1) + 1)
+    return format_hotp_value(hotp_value(decrypt(factor.data["secret"]), counter))
 
 
 def recovery_codes_left(user: User) -> int:

@@ -10,13 +10,14 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from foundation import transactions
 from foundation.access import arriving
 from foundation.access.models import User
 from foundation.access.signing_in import DEVICE, KEPT
 from foundation.jobs import clock
+from foundation.refusals import Refusal
 from foundation.web import problems
 
 # A session is written to at most once in so many seconds, the list of devices in so many.
@@ -24,6 +25,12 @@ TOUCHED_EVERY, SEEN_EVERY = 60, 300
 # Where staff without a second factor may go.
 OPEN = ("/security/", "/accounts/", "/i18n/", "/static/")
 DEVICE_DAYS = 400
+
+
+class SecondFactorRequired(Refusal):
+    code = "second_factor_required"
+    status = 403
+    sentence = _("Staff sign in with a second factor: add one at /security/ first.")
 
 
 def guard(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -76,12 +83,8 @@ def _without_factor(request: HttpRequest) -> HttpResponse | None:
     if not (user.is_authenticated and user.is_staff) or user.has_factor or request.path.startswith(OPEN):
         return None
     if request.path.startswith("/api/"):
-        body = problems.problem(
-            request,
-            code="second_factor_required",
-            http_status=403,
-            title=_("Staff sign in with a second factor: add one at /security/ first."),
-        )
-        return JsonResponse(body, status=403, content_type=problems.CONTENT_TYPE)
+        missing = SecondFactorRequired()
+        body = problems.problem(request, code=missing.code, http_status=missing.status, title=str(missing))
+        return JsonResponse(body, status=missing.status, content_type=problems.CONTENT_TYPE)
     following = request.get_full_path() if request.method == "GET" else reverse("admin:index")
     return redirect(f"{reverse('security:begin')}?{urlencode({'next': following})}")

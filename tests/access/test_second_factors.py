@@ -6,6 +6,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from foundation import transactions
@@ -191,6 +192,24 @@ def test_the_second_step_stands_between_the_password_and_the_pages(client: Clien
     assert wrong.status_code == 200 and "This code is not right" in wrong.content.decode()
     assert done["Location"] == "/console/"
     assert client.get("/console/").status_code == 200
+
+
+def test_a_demonstration_tells_the_code_and_production_does_not(client: Client, capsys, settings) -> None:
+    StaffPostingFactory(user=StaffFactory(username="teller"))
+    client.post(LOGIN, {"login": "teller", "password": PASSWORD})
+    on_a_real_site = client.get(SECOND_STEP).content.decode()
+    settings.SITE_ENV = "local"
+    on_the_page = client.get(SECOND_STEP).context["demo_code"]
+
+    call_command("code", "teller")
+    told = capsys.readouterr().out.strip()
+    settings.PRODUCTION = True
+
+    assert "data-demo-code" not in on_a_real_site
+    assert told == on_the_page or told == client.get(SECOND_STEP).context["demo_code"]
+    assert client.post(SECOND_STEP, {"code": told})["Location"] == "/console/"
+    with pytest.raises(CommandError):
+        call_command("code", "teller")
 
 
 def test_the_second_step_without_the_first_leads_to_the_first(client: Client) -> None:
