@@ -259,9 +259,8 @@ def _rehearsal(chunk: int, rounds: int, *, night: float) -> dict[str, Any]:
         counts |= {"dates": rehearsal.dates, "expected seconds": rehearsal.expected_seconds}
 
         def one_review(span: dict[str, int]) -> None:
-            reviewing.decide(
-                ladders=plan.ladders, as_of=as_of, where=reviewing.UNDER_REVIEW, parameters={"run": None, **span}
-            )
+            of_all = reviewing.Evaluation(as_of=as_of, ladders=plan.ladders, where=reviewing.UNDER_REVIEW)
+            reviewing.decide(of_all, parameters={"run": None, **span}, tables=reviewing.Tables())
 
         def replay(span: dict[str, int]) -> None:
             rehearsing.replay_range(rehearsal=rehearsal, plan=plan, **span)
@@ -316,7 +315,7 @@ def _compare(bounds: dict[str, Any], as_of: datetime.date, seed: int) -> None:
 
 
 def _place(ladder: compiling.Ladder, member_id: int, as_of: datetime.date, present: Tier) -> int:
-    _values, reached = compiling.evaluate(ladder=ladder, member_id=member_id, as_of=as_of, present=present)
+    [(_values, reached)] = compiling.evaluate(ladder=ladder, member_id=member_id, days=[as_of], present=present)
     return ladder.tiers.index(reached)
 
 

@@ -19,7 +19,7 @@ from points import api as points
 from portal import api as portal
 from portal import consents_api, enrolments_api, statements_api
 from tiers import api as tiers
-from tiers import rehearsals_api
+from tiers import drafts_api, rehearsals_api
 
 
 class RootOut(serializers.Serializer):
@@ -100,6 +100,7 @@ V1 = [
     *points.urlpatterns,
     *tiers.urlpatterns,
     *rehearsals_api.urlpatterns,
+    *drafts_api.urlpatterns,
     re_path(r"", csrf_exempt(problems.not_found)),
 ]
 urlpatterns = [

@@ -191,6 +191,16 @@ class Purse(models.Model):
         ]
 
 
+# The figure on a transfer's credit that says: these points came back once already, with the giver or before (docs/redeeming.md).
+CAME_BACK = "came_back"
+
+
+class EntryQuerySet(models.QuerySet["Entry"]):
+    def came_back(self) -> "EntryQuerySet":
+        """Select credits of points that came back from a redemption once: restored, or transferred by whom they had come back to."""
+        return self.filter(Q(kind=Kind.RESTORE) | Q(figures__has_key=CAME_BACK))
+
+
 class Entry(models.Model):
     """An immutable signed movement of a purse; `number` is dense from 1 in its purse, `balance_after` runs with it."""
 
@@ -208,6 +218,8 @@ class Entry(models.Model):
     cause = models.CharField(_("cause"), max_length=140)
     rule_version_id = models.IntegerField(_("rule version"), null=True)
     figures = models.JSONField(_("figures"), null=True)
+
+    objects = EntryQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("entry")

@@ -15,11 +15,11 @@ from foundation.querying import statement
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from points import ledger
-from points.models import Allocation, Entry, Kind, Redemption
+from points.models import CAME_BACK, Allocation, Entry, Kind, Redemption
 from points.redeeming import MEMBER, STAFF, UnknownPurse
 
 # What comes back can be used for so long at least, the first time: what has come back once keeps its day, or redeeming and cancelling
-# again and again would keep points for ever.
+# again and again would keep points for ever. A transfer carries that on: two could take turns else.
 LEAST_DAYS = 30
 # So long may a member, or a teller for him, take back what he chose; a partner knows himself what he didn't deliver.
 WINDOW = datetime.timedelta(days=7)
@@ -74,7 +74,7 @@ def cancel_each(redemption_ids: Sequence[uuid.UUID], *, at: datetime.datetime, a
     ledger.stage()
     with connection.cursor() as cursor:
         named: dict[str, Any] = {"ids": ids, "restore": Kind.RESTORE, "occurred_on": day_of(at)}
-        named["least_until"] = day_of(at) + datetime.timedelta(days=LEAST_DAYS)
+        named |= {"least_until": day_of(at) + datetime.timedelta(days=LEAST_DAYS), "came_back": CAME_BACK}
         cursor.execute(statement("points", "stage_restores"), named)
     if set(ledger.post_staged(actor=actor)) - {"posted"}:
         raise UnknownPurse
@@ -108,11 +108,10 @@ def returning(redemption: Redemption, *, today: datetime.date) -> list[tuple[int
     )
     least = today + datetime.timedelta(days=LEAST_DAYS)
     lots = list(taken.order_by("lot_expires_on", "lot_number").values_list("points", "lot_expires_on", "lot_number"))
-    came_back = Entry.objects.filter(
+    came_back = Entry.objects.came_back().filter(
         member_id=redemption.member_id,
         currency_id=redemption.currency_id,
         number__in=[number for _points, _expires_on, number in lots],
-        kind=Kind.RESTORE,
     )
     keeps = set(came_back.values_list("number", flat=True))
     return [(points, expires_on if number in keeps else max(expires_on, least)) for points, expires_on, number in lots]

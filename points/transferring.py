@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Sum
 from django.utils.translation import gettext_lazy as _
 
 from foundation.actors import Actor
@@ -20,7 +20,7 @@ from foundation.transactions import in_transaction
 from members.models import Member
 from points import ledger
 from points.ledger import NEVER, Answer, Posting
-from points.models import Allocation, Entry, Kind, PointCurrency
+from points.models import CAME_BACK, Allocation, Entry, Kind, PointCurrency
 from points.redeeming import InsufficientPoints, PurseFrozen, UnknownPurse
 
 CREDIT = "points.transfer"
@@ -123,16 +123,20 @@ def transfer(
     if not Member.objects.filter(pk=to_member_id, status=Member.Status.ACTIVE).exists():
         raise UnknownRecipient
     _refuse_over_daily_limit(debit, currency)
+    own = Entry.objects.filter(member_id=from_member_id, currency_id=currency_id, number=OuterRef("lot_number"))
     taken = Allocation.objects.filter(
         member_id=from_member_id, currency_id=currency_id, debit_number=answer.number
-    ).order_by("lot_expires_on", "lot_number")
+    ).annotate(came_back=Exists(own.came_back()))
     payload = {
         "transfer": f"{key}",
         "currency_id": currency_id,
         "to_member": to_member_id,
         "debit": answer.number,
         "occurred_on": f"{occurred_on}",
-        "lots": [[part.lot_number, f"{part.lot_expires_on}", part.points] for part in taken],
+        "lots": [
+            [part.lot_number, f"{part.lot_expires_on}", part.points, *([CAME_BACK] if part.came_back else [])]
+            for part in taken.order_by("lot_expires_on", "lot_number")
+        ],
     }
     # A key is a purse's own; an obligation's, the member's.
     owed = Owed(member_id=from_member_id, key=f"{currency_id}/{key}", payload=payload)
@@ -190,7 +194,7 @@ def _credit(owed: Sequence[Obligation], *, to: Callable[[Obligation], int], way:
     postings, source = [], []
     for one in owed:
         because = f"/returned/{one.payload['because']}" if way else ""
-        for lot, expires_on, points in one.payload["lots"]:
+        for lot, expires_on, points, *marks in one.payload["lots"]:
             last_day = datetime.date.fromisoformat(expires_on)
             source.append(one)
             postings.append(
@@ -203,7 +207,8 @@ def _credit(owed: Sequence[Obligation], *, to: Callable[[Obligation], int], way:
                     occurred_on=datetime.date.fromisoformat(one.payload["occurred_on"]),
                     expires_on=None if last_day == NEVER else last_day,
                     cause=f"transfer/{one.payload['transfer']}{because}",
-                    figures={"from_member": one.member_id, "debit": one.payload["debit"], "lot": lot},
+                    figures={"from_member": one.member_id, "debit": one.payload["debit"], "lot": lot}
+                    | dict.fromkeys(marks, True),
                 )
             )
     refused: dict[UUID, Obligation] = {}

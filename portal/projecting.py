@@ -73,7 +73,7 @@ def _found(
     member: Member, told: Explanation, on: datetime.date, *, points: dict[str, int], amount_minor: int, words: Words
 ) -> Projected:
     ladder = told.ladder
-    values, _satisfied = evaluate(ladder=ladder, member_id=member.pk, as_of=on, present=told.tier)
+    [(values, _satisfied)] = evaluate(ladder=ladder, member_id=member.pk, days=[on], present=told.tier)
     payments = []
     while (paid_on := add_months(told.as_of, len(payments) + 1)) <= on:
         payments.append(paid_on)

@@ -8,9 +8,11 @@ from tiers.models import RuleBook
 
 Calendar = RuleBook.Calendar
 MONTHS = {Calendar.MONTH_END: 1, Calendar.QUARTER_END: 3, Calendar.HALF_YEAR_END: 6, Calendar.YEAR_END: 12}
-# A member's anniversary in the year of as_of; who joined on 29 February has it on the 28th in other years.
+# A member's anniversary in the year of as_of; who joined on 29 February has it on the 28th in other years. And the last one up to
+# as_of: before the first it is the day of joining.
 YEARS = "(extract(year FROM %(as_of)s) - extract(year FROM joined_on))::int"
 ANNIVERSARY = f"(joined_on + make_interval(years => {YEARS}))::date"
+LAST_ANNIVERSARY = f"(joined_on + make_interval(years => {YEARS} - ({ANNIVERSARY} > %(as_of)s)::int))::date"
 
 
 def is_due(book: RuleBook, day: datetime.date) -> bool:

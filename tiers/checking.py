@@ -41,7 +41,7 @@ def complaints(rules: Rules, *, history_from: datetime.date | None = None) -> li
         return found
     found += [*_asked_twice(rules), *_without_groups(rules), *_out_of_order(rules), *_exclusions_out_of_order(rules)]
     if not found:
-        found += _never_held(rules)
+        found += [*_never_held(rules), *_one_day_old(rules)]
     if history_from is not None:
         found += _beyond_history(rules, history_from)
     return list(dict.fromkeys(found))
@@ -154,6 +154,20 @@ def _never_held(rules: Rules) -> Iterator[str]:
             yield (
                 _("Nobody could hold %(lower)s: who satisfies it satisfies %(higher)s, which asks for no more.")
                 % {"lower": named(lower), "higher": named(higher)}
+            )
+
+
+def _one_day_old(rules: Rules) -> Iterator[str]:
+    """Give which membership year is reviewed on its first day: the reviews of this calendar are on the anniversaries that begin them."""
+    if rules.rule_book.calendar != RuleBook.Calendar.ANNIVERSARY:
+        return
+    for condition in rules.conditions:
+        if condition.window == Condition.Window.MEMBERSHIP_YEAR:
+            yield (
+                _(
+                    "%(tier)s: on an anniversary the membership year is one day old; ask for the last 12 months: %(measure)s."
+                )
+                % {"tier": named(condition.tier), "measure": describing.label(Measure.of(condition))}
             )
 
 

@@ -2,7 +2,7 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -30,14 +30,22 @@ class Comparison:
     def __init__(self, *, rehearsal: Rehearsal, replay: Replay) -> None:
         self.rehearsal, self.replay = rehearsal, replay
         self.standard = rehearsal.programme.tiers.order_by("rank").values_list("pk", flat=True)[0]
-        self.counts: dict[str, Any] = {"stood": {}, "moves": {"rehearsed": {}, "history": {}}}
+        self.counts: dict[str, Any] = {"moves": {"rehearsed": {}, "history": {}}}
 
-    def tally(self, as_of: datetime.date) -> None:
-        """Count who stands where in history and in the replay, which has come to `as_of`; one statement."""
+    def tally(self, days: Sequence[datetime.date]) -> None:
+        """Count who stands where, in history and in the replay, which has come to its end, the last of `days`; two statements.
+
+        Of the end by both tiers; of each of the days, by tier, how many more or fewer stand there than on the day before it in the list.
+        """
         with connection.cursor() as cursor:
-            cursor.execute(statement("tiers", "tally_replay"), self._parameters(as_of))
-            stood = {f"{before}>{after}": members for before, after, members in cursor.fetchall()}
-        self.counts["stood"][f"{as_of}"] = stood
+            cursor.execute(statement("tiers", "tally_replay"), self._parameters(days[-1]))
+            self.counts["ended"] = {f"{before}>{after}": members for before, after, members in cursor.fetchall()}
+            changes: list[dict[str, dict[str, int]]] = [{"history": {}, "rehearsed": {}} for _day in days]
+            span = {"starts_on": self.rehearsal.starts_on, "ends_on": days[-1], "days": list(days)}
+            cursor.execute(statement("tiers", "pyramid_replay"), self._parameters(days[-1]) | span)
+            for is_replayed, place, tier, members in cursor.fetchall():
+                changes[place]["rehearsed" if is_replayed else "history"][f"{tier}"] = members
+        self.counts["stood"] = {f"{day}": change for day, change in zip(days, changes, strict=True)}
 
     def count_moves(self, counted: dict[str, int]) -> None:
         """Add what the replay decided of a date."""
@@ -94,16 +102,15 @@ def result(*, rehearsal: Rehearsal, counts: dict[str, Any]) -> dict[str, Any]:
 
     `differences`: decisions that are not history's, of the rules in force; of other rules standings that would differ at the end.
     `matrix`: members by tier in history and tier rehearsed, at the end. `pyramid`: both at each month's end. `moves`: decisions of the
-    period. `winners` and `losers` stand higher or lower at the end, of all, by tier, branch (code) and years of membership. `cost`:
-    reward points more (or fewer) than was earned, and what they are worth in minor units; null is not counted yet.
+    period. `cut_over`: had the rules come into force with their last review of the period (`on`), the `notices` of that night by outcome,
+    and how many members a protection would have `kept` where they stood; null of the rules in force. `winners`
+    and `losers` stand higher or lower at the end, of all, by tier, branch (code) and years of membership. `cost`: reward points more (or
+    fewer) than was earned, and what they are worth in minor units; null is not counted yet.
     """
     tiers = {tier.pk: tier.code for tier in rehearsal.programme.tiers.order_by("rank")}
-    pyramid = [
-        {"date": day, "history": _summed(stood, tiers, place=0), "rehearsed": _summed(stood, tiers, place=1)}
-        for day, stood in sorted(counts["stood"].items())
-    ]
+    pyramid = _pyramid(counts["stood"], tiers)
     matrix = {before: dict.fromkeys(tiers.values(), 0) for before in tiers.values()}
-    for before, after, members in _pairs(counts["stood"][f"{rehearsal.ends_on}"]):
+    for before, after, members in _pairs(counts["ended"]):
         matrix[tiers[before]][tiers[after]] += members
     by_tier = _by_tier(matrix)
     winners, losers = (sum(row[name] for row in by_tier) for name in ("winners", "losers"))
@@ -120,6 +127,7 @@ def result(*, rehearsal: Rehearsal, counts: dict[str, Any]) -> dict[str, Any]:
         "moves": {
             side: dict.fromkeys(COUNTS[1:], 0) | counts["moves"].get(side, {}) for side in ("history", "rehearsed")
         },
+        "cut_over": _cut_over(counts.get("cut_over", {})),
         "tiers": by_tier,
         "branches": sorted(branches, key=lambda row: row["branch"]),
         "ages": [
@@ -130,18 +138,27 @@ def result(*, rehearsal: Rehearsal, counts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pairs(stood: dict[str, int]) -> Iterable[tuple[int, int, int]]:
-    for pair, members in stood.items():
+def _cut_over(counted: dict[str, dict[str, int]]) -> dict[str, Any] | None:
+    for day, notices in counted.items():
+        return {"on": day, "notices": notices, "kept": notices["grace"] + notices["downgraded"]}
+    return None
+
+
+def _pairs(ended: dict[str, int]) -> Iterable[tuple[int, int, int]]:
+    for pair, members in ended.items():
         before, after = map(int, pair.split(">"))
         yield before, after, members
 
 
-def _summed(stood: dict[str, int], tiers: dict[int, str], *, place: int) -> dict[str, int]:
-    """Return members by tier code, of history (place 0) or of the replay (1)."""
-    sums: Counter[int] = Counter()
-    for *pair, members in _pairs(stood):
-        sums[pair[place]] += members
-    return {code: sums[pk] for pk, code in tiers.items()}
+def _pyramid(stood: dict[str, dict[str, dict[str, int]]], tiers: dict[int, str]) -> list[dict[str, Any]]:
+    """Return members by tier code at each date, of history and of the replay: the sums of the changes up to it."""
+    sums: dict[str, Counter[str]] = {"history": Counter(), "rehearsed": Counter()}
+    rows = []
+    for day, changes in sorted(stood.items()):
+        for side, change in changes.items():
+            sums[side].update(change)
+        rows.append({"date": day} | {side: {code: sums[side][f"{pk}"] for pk, code in tiers.items()} for side in sums})
+    return rows
 
 
 def _by_tier(matrix: dict[str, dict[str, int]]) -> list[dict[str, Any]]:

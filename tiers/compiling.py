@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import itertools
 import json
+import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any, Self
@@ -14,6 +15,7 @@ from typing import Any, Self
 from django.db import connection
 
 from foundation.periods import add_months
+from tiers.calendars import LAST_ANNIVERSARY
 from tiers.models import GRADES, SELECTING, WINDOWED, Condition, Metric, RuleBook, Series, Tier, TierTerms
 
 
@@ -251,7 +253,7 @@ class Statement:
         if before := measure.starts_after(self.as_of):
             return self.add(before)
         if measure.window == Condition.Window.MEMBERSHIP_YEAR:
-            return f"({ANNIVERSARY} - 1)"
+            return f"({LAST_ANNIVERSARY} - 1)"
         return "(member.joined_on - 1)" if measure.metric == Metric.CUMULATIVE_CONTRIBUTION else None
 
     def _corrects(self, series_id: int) -> bool:
@@ -340,9 +342,6 @@ MONTHS_BETWEEN = (
 )
 TENURE = f"({MONTHS_BETWEEN} - (member.joined_on + make_interval(months => {MONTHS_BETWEEN}) > %(as_of)s)::int)"
 
-# The last anniversary of joining up to as_of, clipped to its month; before the first one it is the day of joining.
-ANNIVERSARY = f"(member.joined_on + make_interval(years => floor({TENURE} / 12.0)::int))::date"
-
 # A series' total through the end of a day, by the last row up to it.
 PROBE = """LEFT JOIN LATERAL (
   SELECT running.total + running.level * ({day} - running.day + 1) AS through, running.first_day
@@ -360,22 +359,37 @@ GRADE = """LEFT JOIN LATERAL (
 ) AS {name} ON true"""
 
 
-def evaluate(*, ladder: Ladder, member_id: int, as_of: datetime.date, present: Tier) -> tuple[dict[str, Value], Tier]:
-    """Return a member's figures as of a date by measure key, and the tier they satisfy for a holder of `present`.
+def evaluate(
+    *, ladder: Ladder, member_id: int, days: Sequence[datetime.date], present: Tier
+) -> list[tuple[dict[str, Value], Tier]]:
+    """Return a member's figures as of each date by measure key, and the tier they satisfy for a holder of `present`.
 
     One statement, built as reviews build theirs.
     """
-    statement = Statement(as_of=as_of)
-    measured = statement.measured(ladder.measures, where=f"member.id = {statement.add(member_id)}")
-    place = statement.add(ladder.tiers.index(present) + 1)
-    figures, target = statement.figures(ladder), statement.target(ladder)
+    parts: list[str] = []
+    parameters: dict[str, Any] = {}
+    for number, day in enumerate(days):
+        statement = Statement(as_of=day)
+        measured = statement.measured(ladder.measures, where=f"member.id = {statement.add(member_id)}")
+        place = statement.add(ladder.tiers.index(present) + 1)
+        figures, target = statement.figures(ladder), statement.target(ladder)
+        part = f"SELECT {number}, {figures}::text, {target} FROM (SELECT *, {place} AS present FROM ({measured}) AS m) AS m"  # noqa: S608 (see above)
+        sql, own = beside(part, statement.parameters, f"on_{number}")
+        parts.append(sql)
+        parameters |= own
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {figures}::text, {target} FROM (SELECT *, {place} AS present FROM ({measured}) AS m) AS m",  # noqa: S608 (see above)
-            statement.parameters,
-        )
-        stored, reached = cursor.fetchone()
-    return values_of(json.loads(stored)), ladder.tiers[reached - 1]
+        cursor.execute("\nUNION ALL\n".join(parts), parameters)
+        return [
+            (values_of(json.loads(stored)), ladder.tiers[reached - 1])
+            for _number, stored, reached in sorted(cursor.fetchall())
+        ]
+
+
+def beside(sql: str, parameters: dict[str, Any], prefix: str) -> tuple[str, dict[str, Any]]:
+    """Return SQL and its parameters under names of their own, so that they can stand beside another statement's."""
+    return re.sub(r"%\((\w+)\)s", rf"%({prefix}_\1)s", sql), {
+        f"{prefix}_{name}": one for name, one in parameters.items()
+    }
 
 
 def values_of(figures: dict[str, int | dict[str, int] | None]) -> dict[str, Value]:

@@ -15,6 +15,7 @@ from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from tiers import reading
 from tiers.compiling import Ladder
+from tiers.forming import BY_TIER, LONGEST
 from tiers.models import Draft, Programme, RuleBook
 
 RULE_BOOK = "tiers.rule_book"
@@ -56,6 +57,12 @@ class TooManyConditions(Refusal):
     sentence = _("A rule book has 400 conditions at most.")
 
 
+class MalformedRules(Refusal):
+    code = "malformed_rules"
+    status = 422
+    sentence = _("These are no rules: a term is a short text or a whole number, a condition a table of such terms.")
+
+
 @in_transaction
 def begin(
     *,
@@ -66,12 +73,13 @@ def begin(
     actor: Actor,
     at: datetime.datetime,
 ) -> Draft:
-    """Begin a draft from a document: a version's (`based_on`), a template's, or {}. Refuses name_missing, too_many_conditions."""
+    """Begin a draft from a document: a version's (`based_on`), a template's, or {}. Refuses name_missing, too_many_conditions,
+    malformed_rules."""
     user, _number = person(actor)
     draft = Draft.objects.create(
         programme=programme,
         name=_named(name),
-        document=_small(document),
+        document=_kept(document),
         digest=digest_of(document),
         based_on=based_on,
         edited_by=user,
@@ -88,14 +96,14 @@ def save(
 ) -> Draft:
     """Keep what was typed, in order or not; `seen` is the digest that it was typed over.
 
-    Refuses no_such_draft, draft_closed, draft_asked, draft_changed, name_missing, too_many_conditions.
+    Refuses no_such_draft, draft_closed, draft_asked, draft_changed, name_missing, too_many_conditions, malformed_rules.
     """
     user, _number = person(actor)
     draft = changeable(draft_id)
     if draft.digest != seen:
         raise DraftChanged
     old = {"name": draft.name, "digest": draft.digest}
-    draft.name, draft.document, draft.digest = _named(name), _small(document), digest_of(document)
+    draft.name, draft.document, draft.digest = _named(name), _kept(document), digest_of(document)
     new = {"name": draft.name, "digest": draft.digest}
     if new == old:
         return draft
@@ -150,7 +158,32 @@ def _named(name: str) -> str:
     return name
 
 
-def _small(document: dict[str, Any]) -> dict[str, Any]:
-    if len(document.get("conditions", ())) > MOST_CONDITIONS:
+def _kept(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document that a draft can keep and a form can show; refuses too_many_conditions, malformed_rules."""
+    conditions = document.get("conditions", [])
+    if isinstance(conditions, list) and len(conditions) > MOST_CONDITIONS:
         raise TooManyConditions
+    for key, value in document.items():
+        if key == "conditions":
+            fits = isinstance(value, list) and all(isinstance(one, dict) and _is_condition(one) for one in value)
+        elif key in BY_TIER:
+            fits = isinstance(value, dict) and all(map(_is_plain, [*value, *value.values()]))
+        else:
+            fits = _is_plain(value)
+        if not (fits and _is_plain(key)):
+            raise MalformedRules(field="rules")
     return document
+
+
+def _is_condition(condition: dict[str, Any]) -> bool:
+    return all(
+        _is_plain(key) and (all(map(_is_plain, value)) if isinstance(value, list) else _is_plain(value))
+        for key, value in condition.items()
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a value is a number or a text that people could have typed."""
+    if isinstance(value, str):
+        return len(value) <= LONGEST and not HIDDEN.search(value)
+    return isinstance(value, int) and abs(value) < 10**15

@@ -24,6 +24,7 @@ from foundation.web.fields import Day
 from foundation.web.requests import actor
 from points.models import PointCurrency
 from tiers import (
+    choosing,
     complaining,
     contrasting,
     drafting,
@@ -284,7 +285,9 @@ def _page(
         "title": draft.name,
         "draft": draft,
         "name": name,
-        "form": forming.laid_out(document, tiers=tiers, currencies=growth, errors=in_words["errors"])
+        "form": forming.laid_out(
+            document, tiers=tiers, currencies=growth, errors=in_words["errors"], codes=choosing.codes()
+        )
         if may_change
         else None,
         "may_change": may_change,

@@ -152,7 +152,7 @@ def explain(
     """Explain the member's tier in a programme as of a date in the reader's language; None where no rule book was in force.
 
     Figures are measured now, facts included that were booked later; the decision keeps those that it was made on. `history` are
-    decisions of the programme to be told too, `protections` the member's, the last first. Nine statements or fewer; four where
+    decisions of the programme to be told too, `protections` the member's, the last first. Eight statements or fewer; four where
     `stood`, `words` and `protections` are at hand already.
     """
     books = load(
@@ -169,10 +169,9 @@ def explain(
         protections = protections_of(member, as_of=as_of)
     protection = next((one for one in protections if one.programme_id == programme.pk and one.until > as_of), None)
     dates = dates_of(ladder=ladder, stood=stood, protection=protection, as_of=as_of, joined_on=member.joined_on)
-    values, satisfied = evaluate(ladder=ladder, member_id=member.pk, as_of=as_of, present=stood.tier)
-    then, satisfied_then = values, satisfied
-    if dates.lowers_on:
-        then, satisfied_then = evaluate(ladder=ladder, member_id=member.pk, as_of=dates.lowers_on, present=stood.tier)
+    days = [as_of, dates.lowers_on] if dates.lowers_on else [as_of]
+    found = evaluate(ladder=ladder, member_id=member.pk, days=days, present=stood.tier)
+    (values, satisfied), (then, satisfied_then) = found[0], found[-1]
     lasting = satisfied if satisfied.rank > stood.tier.rank else min(satisfied_then, stood.tier, key=_rank)
     foreseen = foresee(ladder=ladder, stood=stood, protection=protection, dates=dates, satisfied=lasting, as_of=as_of)
     higher = ladder.tiers[ladder.tiers.index(stood.tier) + 1 :]

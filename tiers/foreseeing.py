@@ -10,6 +10,12 @@ from tiers.models import Decision, Protection, RuleBook, Tier
 
 DAY = datetime.timedelta(days=1)
 Outcome = Decision.Outcome
+# What a protection that gives a higher tier is told as.
+SECURING = {
+    Protection.Kind.INVITATION: Outcome.INVITED,
+    Protection.Kind.OVERRIDE: Outcome.OVERRIDDEN,
+    Protection.Kind.FREEZE: Outcome.FROZEN,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,9 +124,9 @@ def foresee(
             or protection.starts_on < dates.rises_on
             or (protection.starts_on == dates.rises_on and not enough)
         ):
-            by_hand = protection.kind == Protection.Kind.OVERRIDE
-            outcome = Outcome.OVERRIDDEN if by_hand else Outcome.INVITED
-            return Foreseen(on=protection.starts_on, outcome=outcome, tier=protection.tier)
+            return Foreseen(
+                on=protection.starts_on, outcome=SECURING[Protection.Kind(protection.kind)], tier=protection.tier
+            )
     if rises:
         return Foreseen(on=dates.rises_on, outcome=Outcome.UPGRADED, tier=satisfied)
     if satisfied == tier:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
 from points.models import PointCurrency
@@ -15,6 +16,13 @@ WHOLE = re.compile(r"-?\d{1,15}")
 FRACTION = re.compile(r"\d{1,15}\.\d{1,6}")
 # How much of what is typed into one field is kept.
 LONGEST = 200
+# Where the codes come from that a metric can be narrowed to.
+SOURCES = {
+    Metric.AVERAGE_ASSETS: "classes",
+    Metric.TRANSACTION_COUNT: "kinds",
+    Metric.TRANSACTION_AMOUNT: "kinds",
+    Metric.PRODUCTS_HELD: "products",
+}
 GENERAL = ("calendar", "upgrades", "validity_months", "downgrade", "down", "grace")
 BY_TIER = {"multipliers": "multiplier", "validity_by_tier": "validity", "grace_by_tier": "grace"}
 
@@ -39,11 +47,27 @@ class Field:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Picks:
+    """Codes of one source to pick from, as (code, word, is picked); they mean something for the metrics in `values`."""
+
+    name: str
+    label: str
+    needs: str
+    values: str
+    codes: Sequence[tuple[str, str, bool]]
+
+    @property
+    def picked(self) -> int:
+        return sum(is_picked for _code, _word, is_picked in self.codes)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
-    """One condition: its place in the document, its fields, and what is wrong with it as a whole."""
+    """One condition: its place in the document, its fields, codes to pick, and what is wrong with it as a whole."""
 
     index: int
     fields: list[Field]
+    picks: Sequence[Picks] = ()
     errors: Sequence[str]
 
 
@@ -105,11 +129,18 @@ def _condition(posted: Mapping[str, Any], prefix: str, said: Any) -> dict[str, A
         condition["currency"] = said(f"{prefix}currency")
     if metric in SELECTING:
         words = re.split(r"[,，、;；]", str(posted.get(f"{prefix}selection", ""))[:LONGEST])
-        condition["selection"] = sorted({word.strip() for word in words if word.strip()})
+        picked = _each(posted, f"{prefix}picked-{SOURCES[Metric(metric)]}")
+        condition["selection"] = sorted({word.strip() for word in [*picked, *words] if word.strip()})
     if metric in WINDOWED:
         unit = _among(posted.get(f"{prefix}window_unit"), [one for one in Condition.Window.values if one])
         condition["window"] = _length(said(f"{prefix}window"), unit)
     return _filled(condition)
+
+
+def _each(posted: Mapping[str, Any], name: str) -> list[str]:
+    """Return every value that was sent under one name."""
+    values = posted.getlist(name) if isinstance(posted, MultiValueDict) else posted.get(name, ())
+    return [str(value)[:LONGEST] for value in values]
 
 
 def in_order(conditions: Iterable[dict[str, Any]], tiers: Sequence[Tier]) -> list[dict[str, Any]]:
@@ -151,9 +182,10 @@ def laid_out(
     tiers: Sequence[Tier],
     currencies: Sequence[PointCurrency],
     errors: Mapping[str, list[str]],
+    codes: Mapping[str, Sequence[tuple[str, str]]],
 ) -> Form:
-    """Return the form that shows a document; `errors` are sentences by field name, see tiers.complaining."""
-    shown = _Shown(document, currencies, errors)
+    """Return the form that shows a document; `errors` are sentences by field name, see tiers.complaining, `codes` as of tiers.choosing."""
+    shown = _Shown(document, currencies, errors, codes)
     return Form(
         general=shown.general(),
         steps=[shown.step(tier) for tier in tiers],
@@ -165,9 +197,13 @@ class _Shown:
     """The fields of one document."""
 
     def __init__(
-        self, document: Mapping[str, Any], currencies: Sequence[PointCurrency], errors: Mapping[str, list[str]]
+        self,
+        document: Mapping[str, Any],
+        currencies: Sequence[PointCurrency],
+        errors: Mapping[str, list[str]],
+        codes: Mapping[str, Sequence[tuple[str, str]]],
     ) -> None:
-        self.document, self.errors = document, errors
+        self.document, self.errors, self.codes = document, errors, codes
         self.currencies = [(one.code, one) for one in currencies]
         self.unit = _parted(document.get("grace"))[1] or _unit_of(document.get("grace_by_tier")) or "days"
 
@@ -263,11 +299,34 @@ class _Shown:
                 f"{prefix}keep", _("minimum to keep"), said("keep"), numeric=True, help=_("Empty: as to enter."),
             ),
             self.field(
-                f"{prefix}selection", _("only these"), said("selection"), values=" ".join(sorted(SELECTING)),
-                help=_("Codes of account classes, kinds or products, with commas; empty: all."), **needs,
+                f"{prefix}selection", _("only these"), self.not_listed(condition), values=" ".join(sorted(SELECTING)),
+                help=_("Pick below what counts, or type codes that are not listed, with commas; nothing: all."), **needs,
             ),
         ]  # fmt: skip
-        return Row(index=index, fields=fields, errors=self.errors.get(f"c-{index}", ()))
+        picks = [self.picks(prefix, source, condition) for source in self.codes]
+        return Row(index=index, fields=fields, picks=picks, errors=self.errors.get(f"c-{index}", ()))
+
+    def picks(self, prefix: str, source: str, condition: Mapping[str, Any]) -> Picks:
+        labels = {"classes": _("account classes"), "kinds": _("kinds of activity"), "products": _("products")}
+        of_it = SOURCES.get(condition.get("metric", "")) == source
+        selection = _listed(condition) if of_it else []
+        return Picks(
+            name=f"{prefix}picked-{source}",
+            label=labels[source],
+            needs=f"{prefix}metric",
+            values=" ".join(sorted(metric for metric, its in SOURCES.items() if its == source)),
+            codes=[(code, word, code in selection) for code, word in self.codes[source]],
+        )
+
+    def not_listed(self, condition: Mapping[str, Any]) -> list[str]:
+        """Return what a condition is narrowed to and the bank has not in its lists: it is typed."""
+        offered = {code for code, _word in self.codes.get(SOURCES.get(condition.get("metric", ""), ""), ())}
+        return [one for one in _listed(condition) if one not in offered]
+
+
+def _listed(condition: Mapping[str, Any]) -> list[str]:
+    selection = condition.get("selection") or []
+    return list(map(str, selection)) if isinstance(selection, list) else [str(selection)]
 
 
 def _parted(length: Any) -> tuple[str, str]:

@@ -267,8 +267,7 @@ class Condition(models.Model):
 class Decision(models.Model):
     """Why a member's standing changed as of a date: every measured figure, the rule book it was held against, the run.
 
-    Written once; `figures` maps each measure of the rule book (see tiers.compiling) to its exact value. The standing of any
-    past day is the last decision with as_of <= day; without one, standard.
+    Written once; `figures` has each measure's exact value (see tiers.compiling). The last up to a day is its standing, else standard.
     """
 
     class Outcome(models.TextChoices):
@@ -278,6 +277,7 @@ class Decision(models.Model):
         DOWNGRADED = "downgraded", _("downgraded")
         INVITED = "invited", _("invited")
         OVERRIDDEN = "overridden", _("set by hand")
+        FROZEN = "frozen", _("given back by a freeze")
 
     member = models.ForeignKey(
         Member, on_delete=models.PROTECT, related_name="decisions", db_index=False, verbose_name=_("member")

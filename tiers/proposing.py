@@ -9,12 +9,12 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from foundation.access.models import Branch, User
 from foundation.actors import Actor
 from foundation.approvals import requesting
-from foundation.approvals.kinds import Aim, Change, Description, Kind, Payload
+from foundation.approvals.kinds import Aim, Change, Description, Kind, Payload, Verb, Words
 from foundation.approvals.models import Request
 from foundation.money import number
 from foundation.refusals import Refusal
@@ -208,7 +208,21 @@ def describe_rules(payload: Payload, *, user: User, as_of: datetime.date) -> Des
             Change(target=_("Rehearsal"), url=url, what=what, before="", after=members, note=str(found))
             for what, members in _matrix(found)
         ]
-    return Description(sentence=f"{sentence}{_protection(payload)}", impact=impact, changes=changes, fixed=True)
+    kept = _kept(payload, found)
+    return Description(sentence=f"{sentence}{_protection(payload)}{kept}", impact=impact, changes=changes, fixed=True)
+
+
+def _kept(payload: Payload, found: Rehearsal | None) -> str:
+    """Return whom a protection keeps, by the rehearsal's night of the cut-over; "" where nothing is protected or was counted."""
+    counted = ((found.result if found else None) or {}).get("cut_over")
+    if not payload["protected_until"] or not counted:
+        return ""
+    sentence = ngettext(
+        "That keeps the tier of %(kept)s member, as rehearsed.",
+        "That keeps the tier of %(kept)s members, as rehearsed.",
+        counted["kept"],
+    )
+    return " " + sentence % {"kept": number(counted["kept"])}
 
 
 def _moved(found: Rehearsal) -> str:
@@ -286,7 +300,7 @@ def _terms_changed(changes: list[Change]) -> str:
     return _("terms that change: %(count)s") % {"count": len(changes)} if changes else _("no term changes")
 
 
-def _kind(code: str, label: Any, verb: Any, describe: Any) -> Kind:
+def _kind(code: str, label: Any, verb: Verb, describe: Words) -> Kind:
     return Kind(
         code=code,
         label=label,

@@ -13,7 +13,7 @@ from foundation.access import visibility
 from foundation.access.models import User
 from foundation.actors import Actor
 from foundation.approvals import requesting
-from foundation.approvals.kinds import Aim, Change, Description, Kind, Payload
+from foundation.approvals.kinds import Aim, Change, Description, Kind, Payload, Verb, Words
 from foundation.approvals.models import Request
 from foundation.transactions import in_transaction
 from members.models import Member, Person
@@ -156,7 +156,7 @@ def _no_worth(payload: Payload) -> int | None:
     return None
 
 
-def _kind(code: str, label: Any, verb: Any, words: Any) -> Kind:
+def _kind(code: str, label: Any, verb: Verb, words: Words) -> Kind:
     return Kind(
         code=code,
         label=label,

@@ -1,10 +1,10 @@
 """Rehearsals in the console: the list, the form that starts one, the report, and who would move as a file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
@@ -87,6 +87,8 @@ class RehearsalAdmin(BrowseAdmin):
         view = self.admin_site.admin_view
         return [
             path("start/", view(self.start_view), name="tiers_rehearsal_start"),
+            path("<int:rehearsal_id>/resume/", view(self.resume_view), name="tiers_rehearsal_resume"),
+            path("<int:rehearsal_id>/again/", view(self.again_view), name="tiers_rehearsal_again"),
             path("<int:rehearsal_id>/members.<str:form>", view(self.members_view), name="tiers_rehearsal_members"),
             *super().get_urls(),
         ]
@@ -134,10 +136,36 @@ class RehearsalAdmin(BrowseAdmin):
             "status": status_pill(rehearsal),
             "rules": rules_of(rehearsal),
             "bank": Bank.objects.get(),
+            "may_start": request.user.has_perm(reporting.START),
         }
         result = reporting.result_for(request.user, rehearsal, on=day_of(request.user))
         context |= report(rehearsal, result) if result else progress(rehearsal)
         return TemplateResponse(request, "admin/rehearsal.html", context)
+
+    def resume_view(self, request: HttpRequest, rehearsal_id: int) -> HttpResponse:
+        """Let a rehearsal that failed run on."""
+        failed = self._to_go_on(request, rehearsal_id)
+        return self._gone_on(request, failed, rehearsing.resume, rehearsal_id=failed.pk)
+
+    def again_view(self, request: HttpRequest, rehearsal_id: int) -> HttpResponse:
+        """Start a rehearsal of the same rules once more, from the beginning."""
+        failed = self._to_go_on(request, rehearsal_id)
+        return self._gone_on(request, failed, rehearsing.start_again, rehearsal=failed)
+
+    def _to_go_on(self, request: HttpRequest, rehearsal_id: int) -> Rehearsal:
+        if request.method != "POST" or not request.user.has_perm(reporting.START):
+            raise PermissionDenied
+        return self.found(request, f"{rehearsal_id}")
+
+    def _gone_on(
+        self, request: HttpRequest, failed: Rehearsal, verb: Callable[..., Rehearsal], **asked: Any
+    ) -> HttpResponse:
+        try:
+            going = transactions.commit(verb, **asked, actor=actor(request), at=moment_of(request.user))
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+            return redirect("admin:tiers_rehearsal_change", failed.pk)
+        return redirect("admin:tiers_rehearsal_change", going.pk)
 
     def members_view(self, request: HttpRequest, rehearsal_id: int, form: str) -> HttpResponseBase:
         """Give the members who would move as a table: those of the user's branches, names masked where he may see them."""
@@ -198,6 +226,7 @@ def report(rehearsal: Rehearsal, result: dict[str, Any]) -> dict[str, Any]:
         "moves": [
             (MOVES[name], result["moves"]["history"][name], result["moves"]["rehearsed"][name]) for name in COUNTS[1:]
         ],
+        "cut_over": _cut_over(result),
         "parts": [
             (_("By present tier"), _("tier"), _named(result["tiers"], "tier", {tier.code: tier for tier in tiers})),
             (_("By branch"), _("branch"), _named(result["branches"], "branch", names)),
@@ -215,6 +244,20 @@ MOVES = {
     "downgraded": gettext_lazy("downgraded"),
     "secured": gettext_lazy("secured by people"),
 }
+
+
+def _cut_over(result: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the night of the cut-over with names for its outcomes; None where there is none, and in older reports."""
+    told = result.get("cut_over")
+    if not told:
+        return None
+    notices = [(MOVES[name], members) for name, members in told["notices"].items()]
+    return {
+        "on": parse_date(told["on"]),
+        "notices": notices,
+        "all": sum(told["notices"].values()),
+        "kept": told["kept"],
+    }
 
 
 def _matrix(matrix: dict[str, dict[str, int]], tiers: Sequence[Tier]) -> list[tuple[Tier, list[dict[str, Any]]]]:

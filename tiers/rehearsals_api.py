@@ -162,7 +162,7 @@ class Rehearsals(ApiView):
         parsed = RehearsalIn(data=request.data)
         parsed.is_valid(raise_exception=True)
         asked = parsed.validated_data
-        programme = _programme(asked.get("programme"))
+        programme = programme_of(asked.get("programme"))
         started = transactions.commit(
             rehearsing.start,
             programme=programme,
@@ -196,7 +196,8 @@ class OneRehearsal(ApiView):
         return Response(RehearsalOut(found, context={"user": request.user}).data)
 
 
-def _programme(code: str | None) -> Programme:
+def programme_of(code: str | None) -> Programme:
+    """Return a programme by its code, the main one without; refuses unknown_programme."""
     found = None
     if code is None:
         found = Programme.objects.filter(is_main=True).first()

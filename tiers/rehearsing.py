@@ -30,7 +30,7 @@ from tiers.comparing import Comparison, added, result
 from tiers.compiling import Ladder, load
 from tiers.models import Programme, Protection, Rehearsal, RehearsedRange, RuleBook
 from tiers.replaying import Replay, number_series
-from tiers.reviewing import SECURED_TODAY, UNDER_REVIEW, Evaluation
+from tiers.reviewing import COUNTS, SECURED_TODAY, UNDER_REVIEW, Evaluation
 
 TASK = "rehearse"
 MOST_MONTHS = 120
@@ -58,6 +58,11 @@ class MonthsOutOfRange(Refusal):
     code = "months_out_of_range"
     status = 422
     sentence = _("A rehearsal covers 1 to %(most)s months.")
+
+
+class NotFailed(Refusal):
+    code = "rehearsal_not_failed"
+    sentence = _("This rehearsal has not failed: it is running, or done.")
 
 
 class RuleBookElsewhere(Refusal):
@@ -134,6 +139,35 @@ def start(
     )
     transaction.on_commit(lambda: send(rehearsal.pk), robust=True)
     return rehearsal
+
+
+@in_transaction
+def resume(*, rehearsal_id: int, actor: Actor, at: datetime.datetime) -> Rehearsal:
+    """Let a rehearsal that failed run on: the ranges that it has replayed stay, a worker goes on with the others.
+
+    Refuses rehearsal_not_failed. Where the reason is not gone, it fails once more.
+    """
+    failed = Rehearsal.objects.filter(pk=rehearsal_id, status=Rehearsal.Status.FAILED)
+    if not failed.update(status=Rehearsal.Status.RUNNING, error=""):
+        raise NotFailed
+    recording.record(
+        verb="tiers.rehearsing.resume", actor=actor, subject_kind="rehearsal", subject_id=rehearsal_id, at=at
+    )
+    transaction.on_commit(lambda: send(rehearsal_id), robust=True)
+    return Rehearsal.objects.get(pk=rehearsal_id)
+
+
+@in_transaction
+def start_again(*, rehearsal: Rehearsal, actor: Actor, at: datetime.datetime) -> Rehearsal:
+    """Start a rehearsal of the same rules over as many months, up to the last closed business date. Refuses as `start` does."""
+    return start(
+        programme=rehearsal.programme,
+        months=rehearsal.months,
+        document=rehearsal.document,
+        rule_book=rehearsal.rule_book,
+        actor=actor,
+        at=at,
+    )
 
 
 def latest(*, programme: Programme, digest: str) -> Rehearsal | None:
@@ -225,17 +259,32 @@ def do_next(*, rehearsal: Rehearsal, plan: Plan) -> RehearsedRange | None:
 
 @in_transaction
 def replay_range(*, rehearsal: Rehearsal, plan: Plan, first_member: int, last_member: int) -> dict[str, Any]:
-    """Replay first_member <= id <= last_member and return what it counts; one statement a date, one a month's end, some at both ends."""
+    """Replay first_member <= id <= last_member and return what it counts; one statement a date, some at both ends."""
     replay = _replay(rehearsal, plan, first_member=first_member, last_member=last_member)
     comparison = Comparison(rehearsal=rehearsal, replay=replay)
-    waiting = iter([*plan.evaluations, None])
-    evaluation = next(waiting)
-    for day in _tally_days(rehearsal):
-        while evaluation and evaluation.as_of <= day:
-            comparison.count_moves(replay.decide(evaluation))
-            evaluation = next(waiting)
-        comparison.tally(day)
-    return comparison.settle(ladder=plan.ladder)
+    for evaluation in plan.evaluations:
+        comparison.count_moves(replay.decide(evaluation))
+    comparison.tally(list(_tally_days(rehearsal)))
+    return comparison.settle(ladder=plan.ladder) | {"cut_over": _cut_over(rehearsal, plan, **replay.members)}
+
+
+def _cut_over(rehearsal: Rehearsal, plan: Plan, **members: int) -> dict[str, dict[str, int]]:
+    """Return what other rules would have decided had they come into force with their last review of the period, by its date.
+
+    The facts and the standings of the evening before are history's; no forecast is in it. {} of the rules in force, and without a review.
+    """
+    book = plan.ladder.rule_book if plan.ladder else None
+    reviews = [
+        one
+        for one in plan.evaluations
+        if book and (book.calendar == RuleBook.Calendar.ANNIVERSARY or calendars.is_review(book, one.as_of))
+    ]
+    if not reviews:
+        return {}
+    last = reviews[-1]
+    replay = Replay(programmes=[rehearsal.programme_id], ladders=plan.ladders, starts_on=last.as_of, **members)
+    counted = replay.decide(last)
+    return {f"{last.as_of}": {name: counted[name] for name in COUNTS[1:]}}
 
 
 def _tally_days(rehearsal: Rehearsal) -> Iterator[datetime.date]:
@@ -263,7 +312,7 @@ def finish(*, rehearsal_id: int, at: datetime.datetime) -> Rehearsal | None:
 
 @in_transaction
 def fail(*, rehearsal_id: int, error: Exception) -> None:
-    """Write onto a rehearsal that it failed, and the first line of why; what was replayed stays until it is started anew."""
+    """Write onto a rehearsal that it failed, and the first line of why; what was replayed stays, for it to be resumed."""
     first_line = (str(error).splitlines() or [""])[0]
     Rehearsal.objects.filter(pk=rehearsal_id, status=Rehearsal.Status.RUNNING).update(
         status=Rehearsal.Status.FAILED, error=f"{type(error).__name__}: {first_line}"[:400]
@@ -279,13 +328,15 @@ def found(rehearsal_id: int) -> Rehearsal | None:
 def go_on(*, rehearsal_id: int, most: int | None = None, tell: Callable[[RehearsedRange], None] | None = None) -> bool:
     """Replay ranges, each in its own transaction, until none is free or `most` are done; return whether some may be left.
 
-    Any number of workers may; who does the last range finishes the rehearsal. What fails is written onto it and raised.
+    Any number of workers may; who does the last range finishes the rehearsal. What fails, a draft too that no longer reads, is
+    written onto it and raised.
     """
     rehearsal = found(rehearsal_id)
     if rehearsal is None:
         return False
-    plan, replayed = plan_of(rehearsal), 0
+    replayed = 0
     try:
+        plan = plan_of(rehearsal)
         while most is None or replayed < most:
             done = transactions.commit(do_next, rehearsal=rehearsal, plan=plan)
             if done is None:

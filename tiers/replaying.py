@@ -94,16 +94,10 @@ class Replay:
         while self.apart and self.carried < booked_by:
             self.carried += DAY
             rolling.carry_apart(business_date=self.carried, **self.members)
-        return reviewing.decide(
-            ladders=evaluation.ladders,
-            as_of=evaluation.as_of,
-            where=evaluation.where,
-            parameters={"run": None, **self.members},
-            standing="rehearsed_standing",
-            decision="rehearsed_decision",
-            booked_by=booked_by,
-            apart=self.apart,
+        tables = reviewing.Tables(
+            standing="rehearsed_standing", decision="rehearsed_decision", booked_by=booked_by, apart=self.apart
         )
+        return reviewing.decide(evaluation, parameters={"run": None, **self.members}, tables=tables)
 
     def differences(self, *, ends_on: datetime.date) -> list[Difference]:
         """Return the decisions up to `ends_on` that the replay and history do not share."""

@@ -33,6 +33,24 @@ class Evaluation:
     where: str
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tables:
+    """Where decide() reads standings and writes decisions. With `notice` each decision owes the outbox one of that topic.
+
+    The figures are those of the facts booked by `booked_by` (None: of all that were rolled up), of the series in `apart` those that a
+    replay keeps; see compiling.Statement.
+    """
+
+    standing: str = "tiers_standing"
+    decision: str = "tiers_decision"
+    notice: str = ""
+    booked_by: datetime.date | None = None
+    apart: frozenset[int] = frozenset()
+
+
+LIVE = Tables(notice=NOTICE)
+
+
 @in_transaction
 def review(
     *, as_of: datetime.date, first_member: int, last_member: int, run: JobRun | None, actor: Actor
@@ -47,7 +65,7 @@ def review(
     if evaluation is None:
         return dict.fromkeys(COUNTS, 0)
     parameters = {"first_member": first_member, "last_member": last_member, "run": run and run.pk}
-    return decide(ladders=evaluation.ladders, as_of=as_of, where=evaluation.where, parameters=parameters, notice=NOTICE)
+    return decide(evaluation, parameters=parameters, tables=LIVE)
 
 
 def due(ladders: Sequence[Ladder], *, as_of: datetime.date) -> Evaluation | None:
@@ -62,31 +80,22 @@ def due(ladders: Sequence[Ladder], *, as_of: datetime.date) -> Evaluation | None
     return None
 
 
-def decide(
-    *,
-    ladders: Sequence[Ladder],
-    as_of: datetime.date,
-    where: str,
-    parameters: dict[str, Any],
-    standing: str = "tiers_standing",
-    decision: str = "tiers_decision",
-    notice: str = "",
-    booked_by: datetime.date | None = None,
-    apart: frozenset[int] = frozenset(),
-) -> dict[str, int]:
-    """Decide, by these ladders and in one statement, the standings of the members whom `where` selects; return how many, by COUNTS.
+def decide(evaluation: Evaluation, *, parameters: dict[str, Any], tables: Tables) -> dict[str, int]:
+    """Decide the standings that an evaluation names, in one statement; return how many, by COUNTS.
 
-    The one evaluator of reviews and rehearsals: `standing` and `decision` name the tables that it reads and writes, `parameters`
-    hold what `where` names, and `run`; `booked_by` and `apart` are as of compiling.Statement. With `notice` each decision owes the
-    outbox one of that topic, in the same statement.
+    The one evaluator of reviews and rehearsals, live or replayed by its `tables`; `parameters` hold what its `where` names, and `run`.
     """
-    compiled = Statement(as_of=as_of, booked_by=booked_by, apart=apart)
-    compiled.parameters |= parameters | {"notice": notice}
-    measured = compiled.measured([measure for ladder in ladders for measure in ladder.measures], where=where)
-    union = "\nUNION ALL\n".join(judged(compiled, ladder, standing) for ladder in ladders)
-    owed = statement("tiers", "notices") if notice else ""
+    ladders = evaluation.ladders
+    compiled = Statement(as_of=evaluation.as_of, booked_by=tables.booked_by, apart=tables.apart)
+    compiled.parameters |= parameters | {"notice": tables.notice}
+    measured = compiled.measured([measure for ladder in ladders for measure in ladder.measures], where=evaluation.where)
+    union = "\nUNION ALL\n".join(judged(compiled, ladder, tables.standing) for ladder in ladders)
     query = statement("tiers", "review").format(
-        measured=measured, judged=union, standing=standing, decision=decision, owed=owed
+        measured=measured,
+        judged=union,
+        standing=tables.standing,
+        decision=tables.decision,
+        owed=statement("tiers", "notices") if tables.notice else "",
     )
     with connection.cursor() as cursor:
         cursor.execute(query, compiled.parameters)

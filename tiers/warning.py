@@ -1,7 +1,6 @@
 """Warning: who would go down in 30 or 7 days, by what is known today, is owed a word about it, once per date and step (docs/tiers.md)."""
 
 import datetime
-import re
 from typing import Any
 
 from django.conf import settings
@@ -11,10 +10,12 @@ from foundation.actors import Actor
 from foundation.querying import statement
 from foundation.transactions import in_transaction
 from tiers import calendars, reviewing
-from tiers.compiling import Ladder, Statement, ladders_in_force
+from tiers.compiling import Ladder, Statement, beside, ladders_in_force
 from tiers.models import RuleBook
 
 WARNING = "tiers.will_downgrade"
+# So long nobody is warned again of a tier that is decided afresh every night.
+QUIET_DAYS = 30
 # A programme's members who hold something that the review of the date can take: valid no longer than to the review after it, in
 # grace, or by a protection that was ended early.
 AT_STAKE = """EXISTS (
@@ -30,8 +31,9 @@ def warn(*, as_of: datetime.date, first_member: int, last_member: int, actor: Ac
     """Owe warnings to a chunk of members as the business date `as_of` closes, after its review; return how many `warnings` are new.
 
     A member is warned TIER_WARNING_DAYS before the first review that would lower a tier of his, were nothing else to happen:
-    that review is held, by the one evaluator, over what is known today. Where a tier is decided afresh every night there is no
-    such date. Dates are closed one by one, so a night caught up misses none; a second run finds them owed.
+    that review is held, by the one evaluator, over what is known today. A tier that is decided afresh every night is warned of by
+    the last step only, of the first night that it would be gone, and once in QUIET_DAYS: what still happens moves that night
+    every day. Dates are closed one by one, so a night caught up misses none; a second run finds them owed.
     """
     members = {"first_member": first_member, "last_member": last_member}
     return {"warnings": sum(_warn(as_of, days, members) for days in settings.TIER_WARNING_DAYS)}
@@ -39,18 +41,23 @@ def warn(*, as_of: datetime.date, first_member: int, last_member: int, actor: Ac
 
 def _warn(as_of: datetime.date, days_before: int, members: dict[str, int]) -> int:
     on = as_of + datetime.timedelta(days=days_before)
-    ladders = [ladder for ladder in ladders_in_force(as_of=on) if _can_lower(ladder, on)]
+    is_last = days_before == min(settings.TIER_WARNING_DAYS)
+    ladders = [
+        ladder
+        for ladder in ladders_in_force(as_of=on)
+        if _can_lower(ladder, on) and (is_last or not _decides_afresh(ladder))
+    ]
     if not ladders:
         return 0
+    afresh = [ladder.rule_book.programme_id for ladder in ladders if _decides_afresh(ladder)]
     parameters: dict[str, Any] = members | {"topic": WARNING, "on": on, "days_before": days_before}
+    parameters |= {"afresh": afresh, "quiet_days": QUIET_DAYS}
     # The evaluator takes its date under the name as_of.
     compiled = Statement(as_of=on)
     compiled.parameters |= parameters
-    stakes = [_at_stake(compiled, ladder.rule_book) for ladder in ladders]
-    where = f"{reviewing.UNDER_REVIEW} AND (({') OR ('.join(stakes)}))"
-    measured = compiled.measured([measure for ladder in ladders for measure in ladder.measures], where=where)
+    measured = _measured(compiled, ladders)
     judged = _union(compiled, ladders)
-    earlier, known = _union_before(compiled, ladders, on=on, as_of=as_of)
+    earlier, known = _union_before(compiled, ladders, on=on, as_of=as_of, members=members)
     query = statement("tiers", "warn").format(measured=measured, judged=judged, earlier=earlier)
     with connection.cursor() as cursor:
         cursor.execute(query, compiled.parameters | known)
@@ -58,18 +65,31 @@ def _warn(as_of: datetime.date, days_before: int, members: dict[str, int]) -> in
 
 
 def _can_lower(ladder: Ladder, on: datetime.date) -> bool:
-    """Tell whether the review of `on` lowers anybody by this book and it can be known before."""
+    """Tell whether the review of `on` lowers anybody by this book."""
     book = ladder.rule_book
     if book.downgrade == RuleBook.Downgrade.NEVER or (book.protected_until and book.protected_until > on):
         return False
-    if book.calendar == RuleBook.Calendar.ANNIVERSARY:
-        return True
-    afresh = book.calendar == RuleBook.Calendar.NIGHTLY and not any(ladder.validities[1:]) and not any(ladder.graces)
-    return calendars.is_review(book, on) and not afresh
+    return book.calendar == RuleBook.Calendar.ANNIVERSARY or calendars.is_review(book, on)
 
 
-def _at_stake(compiled: Statement, book: RuleBook) -> str:
+def _decides_afresh(ladder: Ladder) -> bool:
+    """Tell whether every night takes a tier as soon as its minima are missed."""
+    nightly = ladder.rule_book.calendar == RuleBook.Calendar.NIGHTLY
+    return nightly and not any(ladder.validities[1:]) and not any(ladder.graces)
+
+
+def _measured(compiled: Statement, ladders: list[Ladder]) -> str:
+    """Return the query of what these ladders measure of whom their reviews could lower."""
+    stakes = [_at_stake(compiled, ladder) for ladder in ladders]
+    where = f"{reviewing.UNDER_REVIEW} AND (({') OR ('.join(stakes)}))"
+    return compiled.measured([measure for ladder in ladders for measure in ladder.measures], where=where)
+
+
+def _at_stake(compiled: Statement, ladder: Ladder) -> str:
+    book = ladder.rule_book
     reviews, following = calendars.compiled(book, compiled.as_of, add=compiled.add)
+    if _decides_afresh(ladder):  # whatever validity an older book gave
+        following = "'infinity'::date"
     return AT_STAKE.format(programme=compiled.add(book.programme_id), following=following, reviews=reviews)
 
 
@@ -78,11 +98,12 @@ def _union(compiled: Statement, ladders: list[Ladder]) -> str:
 
 
 def _union_before(
-    compiled: Statement, ladders: list[Ladder], *, on: datetime.date, as_of: datetime.date
+    compiled: Statement, ladders: list[Ladder], *, on: datetime.date, as_of: datetime.date, members: dict[str, int]
 ) -> tuple[str, dict[str, Any]]:
     """Return what the last review of each book between the two dates would decide by the figures of `on`, with its parameters.
 
-    Of a calendar with no review between them there is none; the anniversaries of a member lie a year apart.
+    Of a calendar with no review between them there is none; the anniversaries of a member lie a year apart. What is decided afresh
+    is decided by the figures of the night before itself: a window lets them go night by night.
     """
     parts: list[str] = []
     known: dict[str, Any] = {}
@@ -93,13 +114,15 @@ def _union_before(
         if day > as_of:
             before = Statement(as_of=day)
             before.measures = compiled.measures
-            parts.append(_renamed(reviewing.judged(before, ladder, "tiers_standing"), f"before_{place}"))
-            known |= {f"before_{place}_{name}": value for name, value in before.parameters.items()}
+            own = ""
+            if _decides_afresh(ladder):
+                before.parameters |= members
+                own = f"WITH measured AS MATERIALIZED ({_measured(before, [ladder])}) "
+            judged = reviewing.judged(before, ladder, "tiers_standing")
+            part = f"SELECT member_id, programme_id, outcome FROM ({own}{judged}) AS judged"  # noqa: S608 (our own words)
+            sql, own_parameters = beside(part, before.parameters, f"before_{place}")
+            parts.append(sql)
+            known |= own_parameters
     if not parts:
         return "SELECT member_id, 0 AS programme_id, '' AS outcome FROM measured WHERE false", known
     return "\nUNION ALL\n".join(parts), known
-
-
-def _renamed(sql: str, prefix: str) -> str:
-    """Return SQL whose parameters have names of their own, so that it can stand beside another statement's."""
-    return re.sub(r"%\((\w+)\)s", rf"%({prefix}_\1)s", sql)

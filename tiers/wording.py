@@ -139,6 +139,7 @@ def told(decision: Decision, ladder: Ladder, words: Words) -> str:
         Outcome.GRACE: _("%(to)s in grace since %(date)s, until %(grace)s, because of %(reasons)s."),
         Outcome.INVITED: _("%(to)s by invitation since %(date)s, until %(until)s."),
         Outcome.OVERRIDDEN: _("%(to)s set by hand on %(date)s, until %(until)s."),
+        Outcome.FROZEN: _("%(to)s again since %(date)s: it was frozen while it fell, until %(until)s."),
     }
     return patterns[Outcome(decision.outcome)] % {
         "to": decision.to_tier,

@@ -1,10 +1,13 @@
 """What can be asked for under four eyes: each app registers its kinds in AppConfig.ready() (docs/approvals.md)."""
 
 import dataclasses
+import datetime
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from foundation.access.models import User
+from foundation.actors import Actor
 
 Payload = dict[str, Any]
 
@@ -44,22 +47,44 @@ class Description:
     fixed: bool = False
 
 
+class Verb(Protocol):
+    """What a request asks for: called once, on approval; `versions` are those of its targets at the request, by subject.
+
+    It returns what it did, as JSON, and refuses what it can't do.
+    """
+
+    def __call__(
+        self,
+        *,
+        payload: Payload,
+        request_id: UUID,
+        reason: str,
+        versions: dict[str, str],
+        actor: Actor,
+        as_of: datetime.date,
+    ) -> dict[str, Any]: ...
+
+
+class Words(Protocol):
+    """What a request says to the user who reads it on a date."""
+
+    def __call__(self, payload: Payload, *, user: User, as_of: datetime.date) -> Description: ...
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of request. `verb` is called once, on approval, as
+    """A kind of request: on approval its `verb` does what it asks for.
 
-    verb(payload=…, request_id=…, versions={subject: version at the request}, actor=…, as_of=…) -> what it did, as JSON
-
-    and refuses what it can't do. `targets` gives the aims with their present versions, `worth` the money impact in minor units
-    (signed; None: none), `describe(payload, user=…, as_of=…)` the words, `credits(payload, user)` says whether the user himself,
+    `targets` gives the aims with their present versions, `worth` the money impact in minor units
+    (signed; None: none), `describe` the words, `credits(payload, user)` says whether the user himself,
     by any account of his, would gain; `permission_…` are permissions of foundation.access.roles; `ask_view` and `ask_label` lead
     from the list of requests to where one is made.
     """
 
     code: str
     label: Any
-    verb: Callable[..., dict[str, Any]]
-    describe: Callable[..., Description]
+    verb: Verb
+    describe: Words
     targets: Callable[[Payload], Sequence[Aim]]
     worth: Callable[[Payload], int | None]
     credits: Callable[[Payload, User], bool]

@@ -30,6 +30,10 @@ class RehearsalId(_Prefixed):
     prefix, regex = "reh_", r"reh_[0-9]{1,19}"
 
 
+class DraftId(_Prefixed):
+    prefix, regex = "drf_", r"drf_[0-9]{1,19}"
+
+
 class _PrefixedUuid:
     """Reads a prefix and 32 hexadecimal digits as a UUID."""
 
@@ -63,5 +67,6 @@ class CodeId(_PrefixedUuid):
 register_converter(MemberId, "mem")
 register_converter(RedemptionId, "rdm")
 register_converter(RehearsalId, "reh")
+register_converter(DraftId, "drf")
 register_converter(EnrolmentId, "enr")
 register_converter(CodeId, "cod")

@@ -9,6 +9,22 @@ function fit() {
   }
 }
 
+// A list of codes has a search field above it, which needs this file and is hidden without.
+function seek() {
+  for (const picks of rules.querySelectorAll(".picks")) {
+    const search = picks.querySelector("[data-search]");
+    search.hidden = false;
+    search.querySelector("input").addEventListener("input", (event) => {
+      event.stopPropagation();
+      const sought = event.target.value.trim().toLowerCase();
+      for (const item of picks.querySelectorAll("li")) item.hidden = !item.textContent.toLowerCase().includes(sought);
+    });
+    search.querySelector("input").addEventListener("keydown", (event) => {
+      if (event.key === "Enter") event.preventDefault();
+    });
+  }
+}
+
 if (rules) {
   const words = document.getElementById("words");
   const state = document.getElementById("state");
@@ -28,6 +44,7 @@ if (rules) {
   }
 
   fit();
+  seek();
   rules.addEventListener("input", () => {
     fit();
     clearTimeout(timer);

@@ -70,10 +70,10 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "code_id": f"cod_{side.code.pk.hex}" if "cod:" in route else side.code.pk,
         "secret": "nobody-knows",
         "rehearsal_id": f"reh_{estate.rehearsal.pk}" if "reh:" in route else estate.rehearsal.pk,
-        "draft_id": estate.draft.pk,
         # Of nobody.
         "factor_id": 1,
         "sign_in_id": 1,
+        "draft_id": f"drf_{estate.draft.pk}" if "drf:" in route else estate.draft.pk,
         "book_id": thing("tiers/rulebook", estate, side),
         "object_id": thing(route, estate, side),
     }

@@ -134,6 +134,8 @@ TRAILS = {
     "tiers.protection_requests.ask": REQUESTS,
     "tiers.protection_requests.ask_to_end": REQUESTS,
     "tiers.rehearsing.start": AUDIT,
+    "tiers.rehearsing.start_again": AUDIT,
+    "tiers.rehearsing.resume": AUDIT,
     "tiers.drafting.begin": AUDIT,
     "tiers.drafting.save": AUDIT,
     "tiers.drafting.discard": AUDIT,

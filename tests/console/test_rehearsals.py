@@ -4,6 +4,7 @@ import datetime
 import io
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from openpyxl import load_workbook
 
@@ -62,10 +63,40 @@ def test_a_report_says_who_moves_and_the_start_is_audited(manager, history):
 
     assert rehearsal.result["matrix"]["gold"] == {"standard": 2, "silver": 0, "gold": 0}
     assert "Would stand lower" in page and "100.0 %" in page
+    assert rehearsal.result["cut_over"] == {
+        "on": "2026-03-02",
+        "notices": {"upgraded": 0, "renewed": 0, "grace": 0, "downgraded": 2, "secured": 0},
+        "kept": 2,
+    }
+    assert "The night of the cut-over" in page and "would keep the tier of 2 of them" in page
     assert f"{URL}{rehearsal.pk}/members.xlsx" in page
     assert manager.get(URL).status_code == 200
     event = AuditEvent.objects.get(verb="tiers.rehearsing.start")
     assert (event.subject_id, event.new["programme"]) == (f"{rehearsal.pk}", "main")
+
+
+def test_one_click_lets_a_failed_rehearsal_go_on_or_begins_it_again(manager, compliance, history):
+    manager.post(f"{URL}start/", {"rules": f"book-{RuleBook.objects.get().pk}", "months": 3})
+    rehearsal = Rehearsal.objects.get()
+    page, resume = f"{URL}{rehearsal.pk}/", f"{URL}{rehearsal.pk}/resume/"
+    transaction.atomic()(rehearsing.fail)(rehearsal_id=rehearsal.pk, error=RuntimeError("no room"))
+
+    assert "Begin it again" in manager.get(page).content.decode()
+    assert "Begin it again" not in compliance.get(page).content.decode()
+    assert [client.post(resume).status_code for client in (compliance, Client())] == [403, 302]
+    assert manager.get(resume).status_code == 403
+    rehearsal.refresh_from_db()
+    assert rehearsal.status == "failed"
+    assert manager.post(resume)["Location"] == page
+    rehearsal.refresh_from_db()
+    assert (rehearsal.status, rehearsal.error) == ("running", "")
+    assert "has not failed" in manager.post(resume, follow=True).content.decode()
+    answer = manager.post(f"{URL}{rehearsal.pk}/again/")
+
+    again = Rehearsal.objects.exclude(pk=rehearsal.pk).get()
+    assert answer["Location"] == f"{URL}{again.pk}/"
+    assert (again.rule_book, again.months, again.status) == (rehearsal.rule_book, 3, "running")
+    assert AuditEvent.objects.filter(verb="tiers.rehearsing.resume", subject_id=f"{rehearsal.pk}").count() == 1
 
 
 def test_the_members_are_those_of_ones_branches_and_named_to_who_may_see_them(manager, compliance, house, history):

@@ -235,6 +235,22 @@ def test_a_currency_may_refuse_a_clawback_that_does_not_fit():
     assert books_ok()
 
 
+def test_a_clawback_that_is_refused_sets_nothing_aside_in_its_batch():
+    wang, points = open_bank()
+    type(points).objects.filter(pk=points.pk).update(shortfall="refuse")
+    post(asked(wang, points, 100), asked(wang, points, -50))
+    own = {"kind": Kind.CLAWBACK, "takes_first": 1}
+
+    answers = post(
+        asked(wang, points, -100, **own), asked(wang, points, -30), asked(wang, points, -21), asked(wang, points, -20)
+    )
+
+    assert outcomes(answers) == ["insufficient", "posted", "insufficient", "posted"]
+    assert purse_of(wang, points) == {"credited": 100, "debited": 100, "entries": 4}
+    assert allocations(wang, points) == [(2, NEVER, 50), (3, NEVER, 30), (4, NEVER, 20)]
+    assert books_ok()
+
+
 @pytest.mark.parametrize("credit", CREDITS)
 def test_a_credit_alone_writes_what_it_writes_among_others(credit):
     wang, points = open_bank()

@@ -1,6 +1,7 @@
 """Cancelled redemptions: every lot that was used comes back as a lot of its own, and only once."""
 
 import datetime
+import uuid
 
 import pytest
 from django.db import connection, transaction
@@ -8,10 +9,13 @@ from django.test.utils import CaptureQueriesContext
 
 from foundation.actors import Actor
 from foundation.audit.models import AuditEvent
+from foundation.jobs import clock
+from foundation.outbox import relaying
 from members.models import Member
-from points import redeeming, restoring
+from points import holding, redeeming, restoring, transferring
+from points.holding import Aside
 from points.ledger import NEVER
-from points.models import Allocation, Entry, Kind, Lot, Redemption
+from points.models import Allocation, Entry, Hold, Kind, Lot, Redemption
 from tests.factories import MemberFactory, UserFactory
 from tests.points.cast import CLERK, MONDAY, NOON, asked, books_ok, open_bank, post, purse_of, redeem, wish
 
@@ -257,3 +261,54 @@ def test_a_list_cancelled_by_a_person_leaves_an_event_each():
 
     events = AuditEvent.objects.filter(verb="points.cancel_redemption", new__state="cancelled", old__state="done")
     assert set(events.values_list("subject_id", flat=True)) == {str(pk) for pk in ids}
+
+
+def test_what_came_back_keeps_its_day_with_whom_it_is_transferred_to():
+    """Two who redeem, cancel and give to each other by turns gain thirty days once between them, also by what a hold gives back."""
+    wang, points = open_bank()
+    li = MemberFactory(branch=wang.branch)
+    post(asked(wang, points, 40, expires_on=day(10)), asked(wang, points, 5, expires_on=day(11)))
+    cancel(redeem(wang, points, 40).redemption)
+    told = []
+
+    for giver, taker, number in ((wang, li, 2), (li, wang, 4), (wang, li, 6)):
+        at = NOON + datetime.timedelta(days=number)
+        transfer(giver, taker, points, 45, on=day(number))
+        made = redeem(taker, points, 45, at=at).redemption
+        told.append([last for _points, last in restoring.returning(made, today=day(number))])
+        cancel(made, at=at)
+    holding.hold([aside(li, points, 45)], today=day(8), actor=CLERK)
+    key = Hold.objects.get().key
+    holding.release([(li.pk, points.pk, key)], today=day(50), actor=CLERK)
+
+    assert told == [[day(32), day(30)], [day(30), day(32)], [day(30), day(32)]]
+    last = Entry.objects.filter(member_id=li.pk, kind=Kind.RESTORE).order_by("-number")[:2]
+    assert sorted(lots_of(last)) == [(5, day(32)), (40, day(30))]
+    assert purse_of(li, points).get("available", 0) == 0
+    assert books_ok()
+
+
+def transfer(giver, taker, currency, points, *, on):
+    transferring.transfer(
+        from_member_id=giver.pk,
+        to_member_id=taker.pk,
+        currency_id=currency.pk,
+        points=points,
+        key=uuid.uuid4(),
+        reference="gift",
+        occurred_on=on,
+        at=NOON,
+        actor=CLERK,
+    )
+    assert relaying.relay(at=clock.now(), actor=CLERK)["done"] == 1
+
+
+def aside(member, currency, points):
+    return Aside(
+        member_id=member.pk,
+        currency_id=currency.pk,
+        key=uuid.uuid4(),
+        points=points,
+        lapses_at=NOON + datetime.timedelta(days=9),
+        cause="redemption/x/1",
+    )

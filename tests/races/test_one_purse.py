@@ -185,6 +185,49 @@ def test_who_waits_for_a_purse_while_its_membership_closes_books_naively(saver):
     assert Entry.objects.count() == 2
 
 
+def test_a_first_post_waits_for_the_close_of_its_membership(committed):
+    """There is no purse yet that could stop it: it waits for the membership, and opens none."""
+    wang, points = open_bank()
+
+    assert books_amid_a_close(wang, points, 3) == [None, "unknown_purse"]
+
+    assert not Purse.objects.exists()
+    assert not Entry.objects.exists()
+
+
+def test_a_close_waits_for_the_first_post_of_its_membership(committed):
+    """What the post finds open stays so until it is done; then the close finds its purse."""
+    wang, points = open_bank()
+
+    assert closes_amid_a_posting(wang, points) == ["posted", 1]
+
+    purse = Purse.objects.get()
+    assert (purse.closed_credited, purse.closed_spent) == (3, 0)
+    assert commit(asked(wang, points, 3))[0].outcome == "unknown_purse"
+    assert books_ok()
+
+
+def test_a_first_post_commits_after_the_close_naively(committed):
+    """Where the membership is looked at without a lock, the close finds no purse, and one that is open is left behind."""
+    wang, points = open_bank()
+    [definition] = connection_one("SELECT pg_get_functiondef('points_post'::regproc)")
+    assert "FOR SHARE OF m" in definition
+    as_owner(definition.replace("FOR SHARE OF m", "").replace("%", "%%"))
+
+    with transaction.atomic():
+        [answer] = ledger.post([asked(wang, points, 3)], actor=CLERK)
+        assert at_once(lambda: close_membership(wang)) == [1]
+
+    assert (answer.outcome, Purse.objects.get().closed_credited) == ("posted", None)
+
+
+def connection_one(query):
+    """Return the one row of a query."""
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchone()
+
+
 def test_staff_member_partner_and_reversals_on_one_purse(committed):
     """A17: adjustments, spends, holds and clawbacks of single credits, each asked twice, for some seconds of chance."""
     seed = 20261125

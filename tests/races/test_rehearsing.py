@@ -11,11 +11,12 @@ from django.db import connection, connections
 
 from foundation import transactions
 from foundation.actors import Actor
+from foundation.audit.models import AuditEvent
 from foundation.jobs import clock
 from membership_site import closing, tasks
 from tests import banks
 from tests.races.test_night import at_once
-from tiers import rehearsing
+from tiers import reading, rehearsing
 from tiers.models import Decision, Programme, Rehearsal, RehearsedMove, Standing
 
 FIRST = datetime.date(2026, 3, 2)
@@ -61,6 +62,8 @@ def test_four_workers_replay_each_range_once(bank):
 
     assert (rehearsal.status, replayed) == ("done", RANGES)
     assert rehearsal.result["members"] == rehearsal.result["winners"] == MEMBERS
+    notices = {"upgraded": MEMBERS, "renewed": 0, "grace": 0, "downgraded": 0, "secured": 0}
+    assert rehearsal.result["cut_over"] == {"on": "2026-03-04", "notices": notices, "kept": 0}
     assert RehearsedMove.objects.filter(rehearsal=rehearsal).count() == MEMBERS
 
 
@@ -177,3 +180,55 @@ def test_the_command_refuses_what_it_cannot_rehearse(bank, rules):
 
     assert refused.value.returncode == 2
     assert Rehearsal.objects.count() == 0
+
+
+def test_a_draft_that_no_longer_reads_fails_once_and_goes_on_when_it_reads_again(bank):
+    """It isn't rung for each minute; one verb lets it go on, and what was replayed isn't replayed again."""
+    rehearsal = start(document=DRAFT)
+    rehearsing.go_on(rehearsal_id=rehearsal.pk, most=2)
+    unknown = {"conditions": [one | {"tier": "copper"} for one in DRAFT["conditions"]]}
+    Rehearsal.objects.update(document=unknown)
+
+    with pytest.raises(reading.InvalidRuleBook):
+        rehearsing.go_on(rehearsal_id=rehearsal.pk)
+
+    rehearsal.refresh_from_db()
+    assert rehearsal.status == "failed" and rehearsal.error.startswith("InvalidRuleBook")
+    assert transactions.commit(rehearsing.idle) == []
+    Rehearsal.objects.update(document=DRAFT)
+    said = {"rehearsal_id": rehearsal.pk, "actor": Actor.job("test"), "at": clock.now()}
+    assert transactions.commit(rehearsing.resume, **said).status == "running"
+    told: list[int] = []
+
+    rehearsing.go_on(rehearsal_id=rehearsal.pk, tell=lambda one: told.append(one.pk))
+
+    rehearsal.refresh_from_db()
+    assert (rehearsal.status, rehearsal.error, len(told)) == ("done", "", RANGES - 2)
+    assert rehearsal.result["members"] == MEMBERS
+
+
+@pytest.mark.parametrize("status", ["running", "done"])
+def test_only_what_has_failed_is_resumed(bank, status):
+    rehearsal = start(document=DRAFT)
+    if status == "done":
+        rehearsing.go_on(rehearsal_id=rehearsal.pk)
+
+    with pytest.raises(rehearsing.NotFailed):
+        transactions.commit(rehearsing.resume, rehearsal_id=rehearsal.pk, actor=Actor.job("test"), at=clock.now())
+
+    rehearsal.refresh_from_db()
+    assert rehearsal.status == status
+    assert not AuditEvent.objects.filter(verb="tiers.rehearsing.resume").exists()
+
+
+def test_the_command_resumes_one_that_failed(bank):
+    rehearsal = start(document=DRAFT)
+    rehearsing.go_on(rehearsal_id=rehearsal.pk, most=2)
+    transactions.commit(rehearsing.fail, rehearsal_id=rehearsal.pk, error=RuntimeError("no room"))
+    out = io.StringIO()
+
+    call_command("rehearse", "--resume", f"{rehearsal.pk}", "--json", stdout=out, stderr=io.StringIO())
+
+    assert json.loads(out.getvalue())["members"] == MEMBERS
+    with pytest.raises(CommandError, match="has not failed"):
+        call_command("rehearse", "--resume", f"{rehearsal.pk}", stderr=io.StringIO())

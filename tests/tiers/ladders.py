@@ -32,6 +32,9 @@ def random_document(random, programme):
         document["conditions"].append(
             {"tier": random.choice(codes), "metric": "risk_grade", "excludes": True, "enter": random.randint(1, 5)}
         )
+    if document["calendar"] == "anniversary":  # on which a membership year has just begun
+        for one in document["conditions"]:
+            one |= {"window": "12 months"} if one.get("window") == "membership year" else {}
     if random.random() < 0.7:
         document["validity_months"] = random.randint(1, 24)
     if downgrade == "grace":

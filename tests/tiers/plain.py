@@ -71,7 +71,7 @@ def decide(stand, target, terms, day, joined_on, shields=()):
     if target > stand.rank and target >= floor and (reviewed or terms.upgrades_nightly):
         return Stand(rank=target, valid_until=valid(terms, target, day)), "upgraded"
     if floor > stand.rank:
-        outcome = "overridden" if shield.kind == "override" else "invited"
+        outcome = {"override": "overridden", "freeze": "frozen"}.get(shield.kind, "invited")
         return Stand(rank=floor, valid_until=shield.until), outcome
     if not reviewed or stand.rank == 0:
         return stand, None

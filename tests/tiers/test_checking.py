@@ -170,6 +170,34 @@ def test_a_ladder_may_be_close(conditions):
     assert checking.complaints(draft(*conditions)) == []
 
 
+class TestMembershipYear:
+    """On the day of an anniversary review a membership year is one day old; twelve months then are the year that has gone."""
+
+    @pytest.mark.parametrize(
+        ("calendar", "keys", "is_in_order"),
+        [
+            ("anniversary", {"window": "membership_year"}, False),
+            ("anniversary", {"window": "months", "window_length": 12}, True),
+            ("anniversary", {"window": "year"}, True),
+            ("nightly", {"window": "membership_year"}, True),
+        ],
+    )
+    def test_it_is_not_asked_for_where_it_has_just_begun(self, calendar, keys, is_in_order):
+        rules = draft((1, {"metric": "transaction_count"} | keys), codes=("standard", "silver"))
+        rules.rule_book.calendar = calendar
+
+        sentences = checking.complaints(rules)
+
+        assert sentences == (
+            []
+            if is_in_order
+            else [
+                "Silver: on an anniversary the membership year is one day old; ask for the last 12 months:"
+                " transactions since the last anniversary of joining."
+            ]
+        )
+
+
 class TestHistory:
     @pytest.mark.parametrize(
         ("keys", "known_from", "known"),

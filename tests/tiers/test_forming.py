@@ -3,15 +3,25 @@
 import random
 
 import pytest
+from django.http import QueryDict
 from django.utils import translation
 
 from points.models import PointCurrency
-from tests.factories import BankFactory, PointCurrencyFactory, ProgrammeFactory
+from tests.factories import (
+    AccountFactory,
+    ActivityFactory,
+    BankFactory,
+    MemberFactory,
+    PointCurrencyFactory,
+    ProgrammeFactory,
+    SeriesFactory,
+)
 from tests.tiers.ladders import LONG_AGO, MAY, random_document
 from tests.tiers.rules import ASSETS, FIRST, GROWTH, changed
-from tiers import complaining, documents, forming, reading
+from tiers import choosing, complaining, documents, forming, reading
 
 pytestmark = pytest.mark.django_db
+CODES = {"classes": [("deposit", "deposit"), ("fund", "fund")], "kinds": [("card_spend", "card payment")]}
 
 
 @pytest.fixture
@@ -22,7 +32,9 @@ def programme():
 
 
 def laid_out(document, tiers, errors=None):
-    return forming.laid_out(document, tiers=tiers, currencies=list(PointCurrency.objects.all()), errors=errors or {})
+    return forming.laid_out(
+        document, tiers=tiers, currencies=list(PointCurrency.objects.all()), errors=errors or {}, codes=CODES
+    )
 
 
 def sent(form):
@@ -34,6 +46,7 @@ def sent(form):
             for row in way.rows:
                 posted |= {f"c-{row.index}-tier": step.tier.code, f"c-{row.index}-group": str(way.number)}
                 fields += row.fields
+                posted |= {picks.name: [code for code, _word, picked in picks.codes if picked] for picks in row.picks}
         for row in step.exclusions:
             posted |= {f"c-{row.index}-tier": step.tier.code, f"c-{row.index}-metric": "risk_grade"}
             fields += row.fields
@@ -72,6 +85,58 @@ def test_what_is_typed_is_kept_as_it_is_and_numbers_are_read_as_people_write_the
     assert [one["enter"] for one in document["conditions"]] == [2500, "50000.50", "many", 200000]
     assert "validity_months" not in document
     assert laid_out(document, tiers).steps[2].ways[0].rows[0].fields[3].value == "many"
+
+
+def narrowed(programme, **posted):
+    """Return the selection of the first condition of a posted form about assets, and the form that shows it."""
+    tiers = list(programme.tiers.order_by("rank"))
+    asked = {"c-0-tier": "silver", "c-0-group": "1", "c-0-metric": "average_assets", "c-0-enter": "5"} | posted
+    sent_by_browser = QueryDict(mutable=True)
+    for name, value in asked.items():
+        sent_by_browser.setlist(name, value if isinstance(value, list) else [value])
+    document = forming.typed(sent_by_browser, tiers=tiers)
+    row = laid_out(document, tiers).steps[1].ways[0].rows[0]
+    return document["conditions"][0].get("selection"), row
+
+
+def test_what_a_condition_is_narrowed_to_is_picked_and_what_is_not_listed_typed(programme):
+    selection, row = narrowed(
+        programme,
+        **{
+            "c-0-picked-classes": ["deposit", "fund"],
+            "c-0-picked-kinds": ["card_spend"],
+            "c-0-selection": "gold，fund",
+        },
+    )
+
+    assert selection == ["deposit", "fund", "gold"]
+    [classes, kinds] = row.picks
+    assert classes.codes == [("deposit", "deposit", True), ("fund", "fund", True)]
+    assert (classes.values, classes.picked, kinds.picked) == ("average_assets", 2, 0)
+    assert [field.value for field in row.fields if field.name == "c-0-selection"] == ["gold"]
+
+
+def test_what_another_metric_was_narrowed_to_does_not_count(programme):
+    selection, row = narrowed(programme, **{"c-0-metric": "transaction_count", "c-0-picked-classes": ["deposit"]})
+
+    assert selection is None
+    assert [picks.picked for picks in row.picks] == [0, 0]
+
+
+def test_the_codes_are_those_of_the_banks_facts_and_rules(programme, django_assert_num_queries):
+    member = MemberFactory()
+    AccountFactory(member=member, account_class="wealth")
+    ActivityFactory(member=member, kind="card_spend")
+    SeriesFactory(metric="products_held", selection=["vault"])
+
+    with django_assert_num_queries(2):
+        found = choosing.codes()
+
+    assert found == {
+        "classes": [("wealth", "wealth")],
+        "kinds": [("card_spend", "card payment")],
+        "products": [("vault", "vault")],
+    }
 
 
 def test_what_does_not_apply_is_left_out(programme):

@@ -298,6 +298,27 @@ class TestYears:
 
         assert Decision.objects.get().figures == {"transaction_count:*/membership_year": 1}
 
+    @pytest.mark.parametrize(
+        ("window", "counted"),
+        [
+            # The eve of the anniversary, the day, the day after: a transaction on each day since long ago.
+            ({"window": "membership_year"}, [365, 1, 2]),
+            ({"window": "months", "window_length": 12}, [365, 365, 365]),
+        ],
+    )
+    def test_around_an_anniversary_twelve_months_are_the_year_that_has_gone(self, window, counted):
+        ask(Metric.TRANSACTION_COUNT, 1, **window)
+        anniversary = datetime.date(2026, 3, 15)
+        member = MemberFactory(joined_on=datetime.date(2024, 3, 15))
+        total(member, "transaction_count", {anniversary + number * DAY: 1 for number in range(-500, 2)})
+        [ladder] = ladders_in_force(as_of=MARCH_31)
+        standard = ladder.tiers[0]
+
+        days = [anniversary - DAY, anniversary, anniversary + DAY]
+        found = evaluate(ladder=ladder, member_id=member.pk, days=days, present=standard)
+
+        assert [value.total for values, _tier in found for value in values.values()] == counted
+
     def test_members_of_one_review_have_each_a_year_of_their_own(self):
         ask(Metric.TRANSACTION_COUNT, 2, window="membership_year")
         wang, li = (
@@ -350,7 +371,7 @@ def test_without_facts_a_member_is_standard_and_the_explanation_says_what_is_mis
 
     assert (counts["reviewed"], counts["upgraded"], Decision.objects.count()) == (1, 0, 0)
     [ladder] = ladders_in_force(as_of=MARCH_31)
-    values, reached = evaluate(ladder=ladder, member_id=member.pk, as_of=MARCH_31, present=ladder.tiers[0])
+    [(values, reached)] = evaluate(ladder=ladder, member_id=member.pk, days=[MARCH_31], present=ladder.tiers[0])
     assert reached.rank == 0 and not any(value.reaches(7) for value in values.values())
     told = explain(member=member, programme=book.programme, as_of=MARCH_31)
     assert told.tier.rank == 0 and told.sentences[1].startswith("Missing for Silver: ")

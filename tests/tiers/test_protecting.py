@@ -30,6 +30,7 @@ from tests.tiers.cast import (
     stands,
 )
 from tiers import protecting
+from tiers.explaining import explain
 from tiers.models import Standing
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +106,22 @@ def test_a_freeze_holds_the_tier_of_the_day_past_its_validity(cast):
     assert (protection.tier.code, protection.starts_on) == ("gold", MONDAY + DAY)
     assert stands(cast.wang, until - DAY) == "gold"
     assert decided(cast.wang)[1:] == [(until, "downgraded", "standard", None)]
+
+
+def test_a_tier_that_fell_while_its_freeze_was_decided_on_is_given_back_and_told_so(cast):
+    hold(cast.wang, 1)
+    review(MONDAY)
+    until = MONDAY + 10 * DAY
+    protect(cast, on=MONDAY + DAY, kind=Protection.Kind.FREEZE, tier=None, until=until)
+    hold(cast.wang, 0, since=MONDAY + DAY)
+    Standing.objects.update(tier=cast.programme.tiers.get(rank=0))
+
+    counts = review(MONDAY + DAY)
+
+    assert counts["secured"] == 1
+    assert decided(cast.wang)[1:] == [(MONDAY + DAY, "frozen", "silver", until)]
+    reason = explain(member=cast.wang, programme=cast.programme, as_of=MONDAY + DAY).reason
+    assert reason == "Silver again since 3 March 2026: it was frozen while it fell, until 12 March 2026."
 
 
 @pytest.mark.parametrize("validity_months", [12, None])

@@ -94,8 +94,8 @@ def test_a_range_takes_as_many_statements_for_one_member_as_for_many(django_asse
     plan = rehearsing.plan_of(rehearsal)
     few = {"first_member": made.members[0].pk, "last_member": made.members[0].pk}
     many = {"first_member": made.members[1].pk, "last_member": LAST}
-    # One each date and each of three months' ends, and eleven at both ends.
-    statements = rehearsal.dates + 3 + 11
+    # One each date, thirteen at both ends, five for the night of the cut-over.
+    statements = rehearsal.dates + 13 + 5
 
     with django_assert_num_queries(statements):
         rehearsing.replay_range(rehearsal=rehearsal, plan=plan, **few)
@@ -113,6 +113,28 @@ def test_a_history_that_was_decided_otherwise_shows():
     )  # fmt: skip
 
     assert rehearse(made).result["differences"] == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pyramid_counts_at_each_months_end_who_was_there(seed):
+    """Who joined or was gone by then, also where the bank heard of it late; a draft's beside it, each member once."""
+    made = history(seed, length=70, members=9)
+    for place, number in ((0, 20), (1, 31), (2, 69), (3, -1)):  # the last one was gone before it all began
+        made.members[place].status, made.members[place].closed_on = "closed", FIRST + number * DAY
+        made.members[place].save()
+
+    of_history, of_draft = (rehearse(made, months=3, **rules).result["pyramid"] for rules in ({}, {"document": DRAFT}))
+
+    by_days = {row["date"]: standings.pyramid(programme=made.loyalty, as_of=row["date"]) for row in of_draft}
+    assert {row["date"]: row["history"] for row in of_draft} == by_days
+    assert (
+        [row["rehearsed"] for row in of_history]
+        == [row["history"] for row in of_history]
+        == [by_days[row["date"]] for row in of_history]
+    )
+    for row in of_draft:
+        assert sum(row["rehearsed"].values()) == sum(row["history"].values())
+    assert [row["rehearsed"] for row in of_draft] != [row["history"] for row in of_draft]
 
 
 def test_a_rehearsal_of_some_months_begins_with_the_standings_before_them():

@@ -173,7 +173,7 @@ def test_an_invitation_is_warned_of_before_its_end_and_again_where_it_is_ended_e
     assert warnings(frozen) == []
 
 
-def test_a_bank_that_never_lowers_or_decides_afresh_each_night_warns_nobody():
+def test_a_bank_that_never_lowers_or_would_tonight_already_warns_nobody():
     BankFactory()
     never = {"downgrade": "never", "validity_months": 12}
     for code, terms in {
@@ -185,6 +185,43 @@ def test_a_bank_that_never_lowers_or_decides_afresh_each_night_warns_nobody():
         members_of(book, valid_until=JUNE_30)
 
     assert warn(JUNE_30 - 30 * DAY) == warn(JUNE_30 - 7 * DAY) == 0
+
+
+def slipping(cast, *, window=20):
+    """Wang is silver, decided afresh each night, for five transactions of MONDAY that leave their window so many days on."""
+    counted = SeriesFactory(metric="transaction_count")
+    book = RuleBookFactory(programme=ProgrammeFactory(code="afresh", is_main=False), calendar="nightly")
+    ConditionFactory(rule_book=book, series=counted, window="days", window_length=window, enter_minimum=5)
+    RunningTotal.objects.create(member_id=cast.wang.pk, series_id=counted.pk, day=MONDAY, first_day=MONDAY, total=5)
+    standing(cast.wang, book, 1, as_of=MONDAY)
+    return counted
+
+
+def test_what_is_decided_afresh_each_night_is_warned_of_once_before_it_falls():
+    """MONDAY is the window's first day for the last time 19 days on; the night after that the tier is gone."""
+    cast = assemble()
+    slipping(cast)
+    falls_on = MONDAY + 20 * DAY
+
+    owed = [warn(MONDAY + day * DAY) for day in range(25)]
+
+    assert [day for day, count in enumerate(owed) if count] == [13]
+    assert warnings(cast.wang) == [(f"{falls_on}", 7)]
+    assert warn(MONDAY + 13 * DAY) == 0
+
+
+@pytest.mark.parametrize(("days_on", "warned"), [(29, 1), (30, 1), (31, 2)])
+def test_whose_figures_move_on_is_told_of_them_once_in_thirty_days(days_on, warned):
+    """Five more transactions make the night another one: so many days after the first."""
+    cast = assemble()
+    counted = slipping(cast)
+    later = MONDAY + days_on * DAY
+    RunningTotal.objects.create(member_id=cast.wang.pk, series_id=counted.pk, day=later, first_day=MONDAY, total=10)
+
+    for day in range(70):
+        warn(MONDAY + day * DAY)
+
+    assert len(warnings(cast.wang)) == warned
 
 
 def test_steps_are_a_setting(settings):

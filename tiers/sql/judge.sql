@@ -8,7 +8,7 @@
 -- Who was decided as of this date or a later one is left alone.
 SELECT member_id, {programme}::bigint AS programme_id, {rule_book}::bigint AS rule_book_id, {tiers}::bigint[] AS tiers, present, reached,
   outcome, {figures} AS figures,
-  CASE WHEN outcome = 'grace' THEN valid_until WHEN outcome IN ('invited', 'overridden') THEN protected_until
+  CASE WHEN outcome = 'grace' THEN valid_until WHEN outcome IN ('invited', 'overridden', 'frozen') THEN protected_until
     WHEN reached > 1 THEN (date_trunc('month',
       CASE WHEN outcome = 'renewed' THEN greatest(due, %(as_of)s) ELSE %(as_of)s END + make_interval(months => ({validity}::int[])[reached])
     ) + interval '1 month - 1 day')::date END AS new_valid_until,
@@ -16,11 +16,11 @@ SELECT member_id, {programme}::bigint AS programme_id, {rule_book}::bigint AS ru
 FROM (
   SELECT *, CASE outcome
     WHEN 'upgraded' THEN target WHEN 'downgraded' THEN greatest(target, floor, CASE WHEN {one_step} THEN present - 1 END)
-    WHEN 'invited' THEN floor WHEN 'overridden' THEN floor ELSE present END AS reached
+    WHEN 'invited' THEN floor WHEN 'overridden' THEN floor WHEN 'frozen' THEN floor ELSE present END AS reached
   FROM (
     SELECT *, CASE
       WHEN target > present AND target >= floor AND ({rises}) THEN 'upgraded'
-      WHEN floor > present THEN CASE protection WHEN 'override' THEN 'overridden' ELSE 'invited' END
+      WHEN floor > present THEN CASE protection WHEN 'override' THEN 'overridden' WHEN 'freeze' THEN 'frozen' ELSE 'invited' END
       WHEN present = 1 OR NOT ({reviews}) THEN NULL
       WHEN target >= present THEN
         CASE WHEN grace_until IS NOT NULL OR (({validity}::int[])[present] IS NOT NULL AND {is_due}) THEN 'renewed' END

@@ -22,5 +22,5 @@ WITH measured AS MATERIALIZED (
 ){owed}
 SELECT (SELECT count(*) FROM measured), count(*) FILTER (WHERE outcome = 'upgraded'),
   count(*) FILTER (WHERE outcome = 'renewed'), count(*) FILTER (WHERE outcome = 'grace'),
-  count(*) FILTER (WHERE outcome = 'downgraded'), count(*) FILTER (WHERE outcome IN ('invited', 'overridden'))
+  count(*) FILTER (WHERE outcome = 'downgraded'), count(*) FILTER (WHERE outcome IN ('invited', 'overridden', 'frozen'))
 FROM written

@@ -36,19 +36,20 @@ class Command(BaseCommand):
         )
         parser.add_argument("--programme", metavar="CODE", help="the programme's code, else the main one")
         parser.add_argument("--months", type=int, default=12, metavar="N", help="months up to the last closed date")
+        parser.add_argument(
+            "--resume", type=int, metavar="ID", help="go on with a rehearsal that failed, whatever else is given"
+        )
         parser.add_argument("--json", action="store_true", help="answer with one JSON object")
 
-    def handle(self, *, rule_book: str, programme: str | None, months: int, **options: Any) -> None:
+    def handle(self, *, rule_book: str, programme: str | None, months: int, resume: int | None, **options: Any) -> None:
+        said: dict[str, Any] = {"actor": Actor.job("rehearse"), "at": clock.now()}
         try:
-            of = _programme(programme)
-            rehearsal = transactions.commit(
-                rehearsing.start,
-                programme=of,
-                months=months,
-                actor=Actor.job("rehearse"),
-                at=clock.now(),
-                **_rules(rule_book, of),
-            )
+            if resume is None:
+                of = _programme(programme)
+                rules = _rules(rule_book, of)
+                rehearsal = transactions.commit(rehearsing.start, programme=of, months=months, **rules, **said)
+            else:
+                rehearsal = transactions.commit(rehearsing.resume, rehearsal_id=resume, **said)
         except Refusal as refusal:
             raise CommandError(f"{refusal}", returncode=REFUSED) from refusal
         self.stderr.write(announced(rehearsal))
