@@ -90,8 +90,8 @@ def make_members(count: int, *, purses: bool = True) -> tuple[int, int]:
     with contextlib.closing(as_owner(settings.DATABASES["default"]["NAME"])) as owner:
         cursor = owner.cursor()
         cursor.execute(
-            "INSERT INTO members_member (number, branch_id, status, joined_on)"
-            " SELECT 'B' || n, %s, 'active', '2020-01-01' FROM generate_series(1, %s) n",
+            "INSERT INTO members_member (number, branch_id, status, joined_on, accepted_at)"
+            " SELECT 'B' || n, %s, 'active', '2020-01-01', '2020-01-01' FROM generate_series(1, %s) n",
             [branch.pk, count],
         )
         if purses:

@@ -24,13 +24,14 @@ PROGRAMMES = Path(__file__).parent / "programmes.toml"
 # Ids are given, not drawn: the facts are made from them, and two workers would draw them in another order each time.
 
 MEMBERS = """
-INSERT INTO members_member (id, number, branch_id, status, joined_on)
+INSERT INTO members_member (id, number, branch_id, status, joined_on, accepted_at)
 SELECT n, (88000000 + n)::text, (SELECT array_agg(b.id ORDER BY b.id) FROM access_branch b
                                WHERE NOT EXISTS (SELECT FROM access_branch c WHERE c.parent_id = b.id)
                              )[1 + n %% (SELECT count(*) FROM access_branch b
                                           WHERE NOT EXISTS (SELECT FROM access_branch c WHERE c.parent_id = b.id))],
-       'active', %(today)s::date - 20 - (hashint8extended(n, %(seed)s) & 4095)::int
+       'active', j.joined_on, j.joined_on
   FROM generate_series(%(first)s::bigint, %(last)s) n
+ CROSS JOIN LATERAL (SELECT %(today)s::date - 20 - (hashint8extended(n, %(seed)s) & 4095)::int AS joined_on) j
 """
 IDENTITIES = """
 SELECT setval(pg_get_serial_sequence('members_member', 'id'), (SELECT max(id) FROM members_member)),

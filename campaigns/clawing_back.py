@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from activity.reports import ReversalReport
 from foundation.actors import Actor
 from foundation.querying import statement
 from foundation.transactions import in_transaction
+from members.models import StatusChange
 from points import ledger
 from points.models import Kind
 
@@ -48,6 +50,10 @@ def claw_back(*, business_date: datetime.date, first_member: int, last_member: i
         counts |= _claw_back(
             "reversals_of_night", actor=actor, on=business_date, business_date=business_date, **members
         )
+    if StatusChange.objects.lifted(business_date=business_date, **members).exists():
+        # What was reversed while its member was suspended has earned only now.
+        lifted = _claw_back("reversals_lifted", actor=actor, on=business_date, business_date=business_date, **members)
+        counts = dict(Counter(counts) + Counter(lifted))
     return counts
 
 
@@ -90,6 +96,7 @@ def _claw_back(reversals: str, *, actor: Actor, on: datetime.date | None = None,
     """Post what the reversals of a query (a file of campaigns/sql) take; list what the ledger refuses; write off where that is asked."""
     ledger.stage()
     sql = statement("campaigns", "claw_back").replace("{reversals}", statement("campaigns", reversals))
+    sql = sql.replace("{lifted}", statement("campaigns", "lifted"))
     with connection.cursor() as cursor:
         cursor.execute(sql, {"clawback": Kind.CLAWBACK} | parameters)
         if not cursor.rowcount:

@@ -91,6 +91,7 @@ WORDS: dict[str, str | Promise] = {
     "roll_up": _("roll-ups"),
     "review": _("tier review"),
     "warn": _("warning of downgrades"),
+    "doze": _("falling asleep and waking"),
     "expire": _("lapse of points"),
     "prove": _("proof"),
     "digest": _("digests"),

@@ -19,7 +19,7 @@ from foundation.audit.recording import record
 from foundation.messaging.sending import owe_message
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
-from members import consents, joining
+from members import consents, joining, moving
 from members.consents import Choice
 from members.models import Enrolment, Member, Person
 from members.sealing import PersonalData, hash_of, open_person, pinyin_of, seal_person
@@ -81,7 +81,7 @@ def accept(
     ended = {"ended_at": at, "wrapped_key": None, "sealed": b"", "masked_name": "", "masked_contact": ""}
     Enrolment.objects.filter(pk=enrolment.pk).update(state=State.ACTIVE, member=member, finished_on=channel, **ended)
     consents.choose(choices, member_id=member.pk, channel=channel, today=today, at=at, actor=actor)
-    Member.objects.filter(pk=member.pk, accepted_at=None).update(accepted_at=at)
+    moving.accept(member_id=member.pk, at=at, actor=actor)
     owe_message(kind=WELCOME, key=f"welcome/{enrolment.pk}", member_id=member.pk)
     new = {"enrolment": enrolment.reference, "begun_on": enrolment.begun_on, "finished_on": channel}
     record(verb="accepting.accept", actor=actor, subject_kind="member", subject_id=member.pk, at=at, new=new)
@@ -108,18 +108,18 @@ def _lock(data: PersonalData) -> None:
 def _invited(enrolment: Enrolment, data: PersonalData) -> Member | None:
     """Return the invited member whose verified contact and name these are, locked; None where the bank knows nobody like him.
 
-    Refuses identity_unclear where it knows somebody whose contact, name or document differs.
+    Refuses identity_unclear where it knows somebody whose contact, name or document differs, or who was suspended before he joined.
     """
-    candidates = list(
-        Member.objects.invited().filter(joining.same_person(data)).select_for_update(of=("self",)).order_by("pk")
-    )
+    known = Member.objects.filter(joining.same_person(data), accepted_at=None).exclude(status="closed")
+    candidates = list(known.select_for_update(of=("self",)).order_by("pk"))
     if not candidates:
         return None
     kind, to = joining.contact(data, enrolment.via)
     matching = [
         member
         for member in candidates
-        if _same(member.person, f"{kind}_hash", hash_of(kind, to))
+        if member.status == Member.Status.ACTIVE
+        and _same(member.person, f"{kind}_hash", hash_of(kind, to))
         and _same(member.person, "name_hash", hash_of("name", data.full_name))
         and (not data.national_id or _fits(member.person, hash_of("national_id", data.national_id)))
     ]

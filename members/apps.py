@@ -5,11 +5,14 @@ class Members(AppConfig):
     name = "members"
 
     def ready(self) -> None:
-        """Let codes, welcomes and words about a sign-in be written when the outbox sends them."""
+        """Let messages be written when the outbox sends them, and let reinstating be asked for under four eyes."""
         from foundation.access import noticing
+        from foundation.approvals import kinds
         from foundation.messaging.sending import register
-        from members import accepting, verifying, writing
+        from members import accepting, inviting, suspending, verifying, writing
 
         register(kind=verifying.CODE, write=writing.write_codes)
         register(kind=accepting.WELCOME, write=writing.write_welcomes)
         register(kind=noticing.NOTICE, write=writing.write_notices)
+        register(kind=inviting.INVITATION, write=writing.write_invitations)
+        kinds.register(suspending.KIND)

@@ -14,6 +14,7 @@ from foundation.audit.recording import record
 from foundation.jobs import clock
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
+from members import moving
 from members.consent_texts import REQUIRED
 from members.models import Consent, ConsentText, Member, MemberQuerySet
 
@@ -31,7 +32,7 @@ class TextOutdated(Refusal):
 
 class MembershipRestsOnIt(Refusal):
     code = "membership_rests_on_it"
-    sentence = _("Your membership rests on this consent. To withdraw it, close your membership at your branch.")
+    sentence = _("Your membership rests on this consent. To withdraw it, close your membership.")
 
 
 class ConsentsChanged(Refusal):
@@ -99,13 +100,15 @@ def tag(found: Iterable[Stand]) -> str:
 
 
 def allowing(members: MemberQuerySet, *, purpose: str, on: datetime.date) -> MemberQuerySet:
-    """Keep the members who may be addressed for `purpose`: joined, and their last word was a yes to the version in force.
+    """Keep the members who may be addressed for `purpose`: by their state, and their last word was a yes to the version in force.
 
     One statement for any number of members; served by consent_by_member.
     """
     said = Consent.objects.filter(member=OuterRef("pk"), text__purpose=purpose).order_by("-id")
     in_force = ConsentText.objects.filter(purpose=purpose, in_force_from__lte=on).order_by("-in_force_from")
-    answers = members.joined().alias(said=Subquery(said.values("given")[:1]), said_to=Subquery(said.values("text")[:1]))
+    answers = members.addressed().alias(
+        said=Subquery(said.values("given")[:1]), said_to=Subquery(said.values("text")[:1])
+    )
     return answers.filter(said=True, said_to=Subquery(in_force.values("pk")[:1]))
 
 
@@ -177,7 +180,7 @@ def choose(
     _record(written, member=member, channel=channel, at=at, actor=actor)
     after = stands(member_id=member_id, on=today)
     if member.accepted_at is None and all(stand.holds for stand in after if stand.text.is_required):
-        Member.objects.filter(pk=member_id).update(accepted_at=at)
+        moving.accept(member_id=member_id, at=at, actor=actor)
     return after
 
 

@@ -13,7 +13,7 @@ from foundation.audit.recording import record
 from foundation.masking import mask_phone
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
-from members import verifying
+from members import verifying, waking
 from members.codes import OneTimeCode
 from members.contact_changes import ContactChange
 from members.details import SENTENCES, Details
@@ -69,7 +69,7 @@ def ask(
 
 @in_transaction
 def confirm(*, member: Member, code_id: uuid.UUID, given: str, at: datetime.datetime, actor: Actor) -> bool:
-    """Change the contact where the code is right; tell the old one and the new one, and let spending cool off. False where it is wrong.
+    """Change the contact where the code is right; tell the old one and the new one, and let spending rest. False where it is wrong.
 
     It refuses nothing, so that the counted try stays.
     """
@@ -88,6 +88,7 @@ def confirm(*, member: Member, code_id: uuid.UUID, given: str, at: datetime.date
         PersonalData(**{change.kind: before}), bound_to=f"contact before:{code_id}"
     )
     change.save(update_fields=["wrapped_key_before", "sealed_before"])
+    waking.note_new_contacts([member.pk], at=at, actor=actor)
     if member.user_id:
         user = User.objects.get(pk=member.user_id)
         User.objects.filter(pk=user.pk).update(secured_at=at)

@@ -10,6 +10,7 @@ from foundation.actors import Actor
 from foundation.audit.recording import record
 from foundation.querying import copy_rows, statement
 from foundation.transactions import in_transaction
+from members import waking
 from members.models import Person
 from members.reports import AccountReport, MemberReport
 from members.sealing import PersonalData, open_person, pinyin_of, seal_person
@@ -40,7 +41,7 @@ def enrol(batch: Sequence[MemberReport], *, at: datetime.datetime, actor: Actor)
         outcomes[seq] = outcome
         if member_id is not None:
             member_ids[seq] = member_id
-    for seq in _keep_personal_data({seq: batch[seq] for seq in member_ids}, member_ids):
+    for seq in _keep_personal_data({seq: batch[seq] for seq in member_ids}, member_ids, at=at, actor=actor):
         outcomes[seq] = "updated" if outcomes[seq] == "unchanged" else outcomes[seq]
     open_accounts([account for seq in member_ids for account in _accounts_of(batch[seq])], actor=actor)
     _leave_trail(
@@ -77,14 +78,16 @@ def open_accounts(batch: Sequence[AccountReport], *, actor: Actor) -> list[str]:
     return outcomes
 
 
-def _keep_personal_data(reports: Mapping[int, MemberReport], member_ids: Mapping[int, int]) -> list[int]:
+def _keep_personal_data(
+    reports: Mapping[int, MemberReport], member_ids: Mapping[int, int], *, at: datetime.datetime, actor: Actor
+) -> list[int]:
     """Seal what is reported of each person beside what stands; return the places of those whose data changed.
 
-    A person whose key has been destroyed stays erased.
+    A person whose key has been destroyed stays erased. Whose phone number or mail address is another now is noted.
     """
     reported = {seq: personal for seq, report in reports.items() if (personal := report.personal())}
     known = Person.objects.in_bulk([member_ids[seq] for seq in reported])
-    people, changed = [], []
+    people, changed, moved = [], [], []
     for seq, personal in reported.items():
         person = known.get(member_ids[seq])
         if person is not None and person.wrapped_key is None:
@@ -96,6 +99,9 @@ def _keep_personal_data(reports: Mapping[int, MemberReport], member_ids: Mapping
         if after != before:
             people.append(seal_person(member_ids[seq], after))
             changed.append(seq)
+            if person and (after.phone, after.email) != (before.phone, before.email):
+                moved.append(member_ids[seq])
+    waking.note_new_contacts(moved, at=at, actor=actor)
     Person.objects.bulk_create(people, update_conflicts=True, unique_fields=["member"], update_fields=PERSON_COLUMNS)
     return changed
 

@@ -8,8 +8,8 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Trim, Upper
+from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce, Trim, Upper
 from django.utils.translation import gettext_lazy as _
 
 from foundation.access import visibility
@@ -19,6 +19,8 @@ from members.codes import OneTimeCode
 from members.consent_texts import Consent, ConsentText
 from members.contact_changes import ContactChange
 from members.enrolments import Enrolment
+from members.preferences import Preference
+from members.states import GATES, State, StatusChange
 
 __all__ = [
     "Account",
@@ -33,6 +35,8 @@ __all__ = [
     "MemberQuerySet",
     "OneTimeCode",
     "Person",
+    "Preference",
+    "StatusChange",
 ]
 
 
@@ -58,17 +62,38 @@ class MemberQuerySet(models.QuerySet["Member"]):
         return self.annotate(employee=Upper(Trim("user__employee_number"))).filter(himself)
 
     def joined(self) -> Self:
-        """Keep the members whose membership is open and who have accepted it; who was only loaded is invited."""
-        return self.filter(status="active", accepted_at__isnull=False)
+        """Keep the members whose membership is open and who have accepted it, dormant and suspended ones too."""
+        return self.filter(accepted_at__isnull=False).exclude(status="closed")
+
+    def addressed(self) -> Self:
+        """Keep the members who have accepted and whose state lets marketing address them (states.GATES), consent apart."""
+        states = [state for state, gates in GATES.items() if gates.is_addressed]
+        return self.filter(status__in=states, accepted_at__isnull=False)
 
     def invited(self) -> Self:
-        """Keep the open members who were loaded and have not accepted yet: they collect, and nobody markets to them."""
+        """Keep the members who were loaded and have not accepted yet: they collect, don't spend, and nobody markets to them."""
         return self.filter(status="active", accepted_at=None)
 
     def in_state(self, state: str) -> Self:
-        """Keep the members in a state as people see it: invited, active, closed."""
-        states = {"invited": self.invited, "active": self.joined}
-        return states[state]() if state in states else self.filter(status=state)
+        """Keep the members in a state as people see it (states.State)."""
+        if state == State.INVITED:
+            return self.invited()
+        return self.joined().filter(status="active") if state == State.ACTIVE else self.filter(status=state)
+
+    def with_state_on(self, day: datetime.date) -> Self:
+        """Annotate `state_then`: the state at the end of the date `day`, by the moves; None before the member was known."""
+        moved = StatusChange.objects.filter(member=OuterRef("pk"))
+        present = Case(
+            When(status="active", accepted_at=None, then=Value(str(State.INVITED))),
+            default=F("status"),
+            output_field=models.CharField(),
+        )
+        then = Coalesce(
+            Subquery(moved.by(day).values("to_state")[:1]),
+            Subquery(moved.after(day).values("from_state")[:1]),
+            present,
+        )
+        return self.annotate(state_then=Case(When(joined_on__lte=day, then=then), default=None))
 
     def numbered(self, first: int, last: int) -> Self:
         """Keep the members with first <= id <= last: one chunk of the night."""
@@ -78,11 +103,14 @@ class MemberQuerySet(models.QuerySet["Member"]):
 class Member(models.Model):
     """A customer's membership record; who he is stands apart, encrypted, in Person.
 
-    `status` says whether the ledger is open to him, `accepted_at` when he joined himself: until then he is invited.
+    `status` and `accepted_at`, when he joined himself, make his state (members/states.py): until then he is invited. Verbs move it,
+    each leaving a StatusChange.
     """
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("active")
+        DORMANT = "dormant", _("dormant")
+        SUSPENDED = "suspended", _("suspended")
         CLOSED = "closed", _("closed")
 
     number = models.CharField(_("member number"), max_length=20, unique=True)
@@ -101,6 +129,14 @@ class Member(models.Model):
     # The language that messages to him are in; empty: the bank's.
     language = models.CharField(_("language"), max_length=7, blank=True, db_default="")
     closed_on = models.DateField(_("closed on"), null=True, blank=True)
+    # The last own act that a night has read; read again only once it is so old that he might fall asleep (activity/idling.py).
+    last_act_on = models.DateField(_("last own act"), null=True, editable=False)
+    woken_at = models.DateTimeField(_("woken at"), null=True, editable=False)
+    contact_changed_at = models.DateTimeField(_("contact changed at"), null=True, editable=False)
+    # Woken and with a new contact, both lately: until then nothing is spent (members/waking.py).
+    cools_off_until = models.DateTimeField(_("nothing is spent until"), null=True, editable=False)
+    # He has asked to close his membership; it ends then unless he thinks better of it.
+    leaves_at = models.DateTimeField(_("leaves at"), null=True, editable=False)
 
     objects = MemberQuerySet.as_manager()
 
@@ -108,11 +144,25 @@ class Member(models.Model):
         verbose_name = _("member")
         verbose_name_plural = _("members")
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=["active", "closed"]), name="member_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=["active", "dormant", "suspended", "closed"]), name="member_status_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="dormant") | Q(accepted_at__isnull=False), name="dormant_member_has_accepted"
+            ),
             models.CheckConstraint(
                 condition=Q(status="closed", closed_on__isnull=False)
                 | (~Q(status="closed") & Q(closed_on__isnull=True)),
                 name="closed_member_has_its_date",
+            ),
+        ]
+        indexes = [
+            # Few of each: whom the night leaves out or looks at, whose time the ring ends, and who may fall asleep.
+            models.Index(fields=["id"], condition=Q(status="suspended"), name="member_suspended"),
+            models.Index(fields=["id"], condition=Q(status="dormant"), name="member_dormant"),
+            models.Index(fields=["leaves_at"], condition=Q(leaves_at__isnull=False), name="member_leaving"),
+            models.Index(
+                fields=["cools_off_until"], condition=Q(cools_off_until__isnull=False), name="member_cooling_off"
             ),
         ]
 
@@ -121,12 +171,12 @@ class Member(models.Model):
 
     @property
     def state(self) -> str:
-        """Return invited, active or closed: the status as people see it."""
+        """Return the state as people see it: the status, or invited."""
         return "invited" if self.status == self.Status.ACTIVE and self.accepted_at is None else self.status
 
     def get_state_display(self) -> str:
         """Return the state in words."""
-        return str(_("invited")) if self.state == "invited" else str(self.Status(self.status).label)
+        return str(State(self.state).label)
 
 
 class Person(models.Model):
@@ -148,10 +198,29 @@ class Person(models.Model):
     email_hash = models.BinaryField(null=True)
     national_id_hash = models.BinaryField(null=True)
     pinyin_hash = models.BinaryField(null=True)
+    # From then on nothing personal comes back, whoever writes it (docs/privacy.md).
+    erased_on = models.DateField(_("erased on"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(erased_on__isnull=True)
+                | Q(
+                    wrapped_key__isnull=True,
+                    masked_name="",
+                    masked_phone="",
+                    name_hash__isnull=True,
+                    surname_hash__isnull=True,
+                    phone_hash__isnull=True,
+                    email_hash__isnull=True,
+                    national_id_hash__isnull=True,
+                    pinyin_hash__isnull=True,
+                ),
+                name="erased_person_holds_nobody",
+            ),
+        ]
         indexes = [
             models.Index(fields=[field], name=f"person_by_{field}")
             for field in ("name_hash", "surname_hash", "phone_hash", "email_hash", "national_id_hash", "pinyin_hash")

@@ -4,6 +4,7 @@ AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce before the ciphertext; 
 both are bound to the member's id. Hashes are HMAC-SHA256 by LOOKUP_KEY over the kind and the normal form.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -11,6 +12,7 @@ import hmac
 import json
 import secrets
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from pypinyin import Style, lazy_pinyin
@@ -71,21 +73,53 @@ def open_person(person: Person) -> PersonalData:
 
 def seal(data: PersonalData, *, bound_to: str) -> tuple[bytes, bytes]:
     """Return a new key, wrapped, and `data` encrypted under it; neither opens under another name than `bound_to`."""
-    key = secrets.token_bytes(32)
+    key = new_key()
     document = {part: str(value) for part in PARTS if (value := getattr(data, part))}
     plain = json.dumps(document, ensure_ascii=False).encode()
-    return _encrypt(settings.PERSONAL_DATA_KEY, key, bound_to), _encrypt(key, plain, bound_to)
+    return wrap(key, bound_to=bound_to), encrypt(key, plain, bound_to)
 
 
 def unseal(wrapped_key: bytes | memoryview | None, sealed: bytes | memoryview, *, bound_to: str) -> PersonalData:
     """Return what `seal` encrypted under the name `bound_to`; nothing where the key has been destroyed."""
     if wrapped_key is None:
         return PersonalData()
-    key = _decrypt(settings.PERSONAL_DATA_KEY, bytes(wrapped_key), bound_to)
-    document = json.loads(_decrypt(key, bytes(sealed), bound_to))
+    key = unwrap(wrapped_key, bound_to=bound_to)
+    document = json.loads(decrypt(key, bytes(sealed), bound_to))
     if "birth_date" in document:
         document["birth_date"] = datetime.date.fromisoformat(document["birth_date"])
     return PersonalData(**document)
+
+
+def new_key() -> bytes:
+    """Return a key that nothing was encrypted under yet."""
+    return secrets.token_bytes(32)
+
+
+def wrap(key: bytes, *, bound_to: str) -> bytes:
+    """Return a key, encrypted under the master key in force."""
+    return encrypt(settings.PERSONAL_DATA_KEY, key, bound_to)
+
+
+def unwrap(wrapped_key: bytes | memoryview, *, bound_to: str) -> bytes:
+    """Return a key that was wrapped under the master key in force, or an earlier one; raises InvalidTag for any other."""
+    keys = [settings.PERSONAL_DATA_KEY, *settings.PERSONAL_DATA_EARLIER_KEYS]
+    for key in keys[:-1]:
+        with contextlib.suppress(InvalidTag):
+            return decrypt(key, bytes(wrapped_key), bound_to)
+    return decrypt(keys[-1], bytes(wrapped_key), bound_to)
+
+
+def rewrapped(wrapped_key: bytes | memoryview, *, bound_to: str) -> bytes | None:
+    """Return the key wrapped anew under the master key in force; None where it is so already."""
+    with contextlib.suppress(InvalidTag):
+        decrypt(settings.PERSONAL_DATA_KEY, bytes(wrapped_key), bound_to)
+        return None
+    return wrap(unwrap(wrapped_key, bound_to=bound_to), bound_to=bound_to)
+
+
+def master_key_id() -> str:
+    """Return what names the master key in force: the first 16 hexadecimal digits of a hash of it."""
+    return hashlib.sha256(b"master key\0" + settings.PERSONAL_DATA_KEY).hexdigest()[:16]
 
 
 def hash_of(kind: str, text: str) -> bytes | None:
@@ -129,10 +163,12 @@ NORMAL_FORMS = {
 }
 
 
-def _encrypt(key: bytes, plain: bytes, bound_to: str) -> bytes:
+def encrypt(key: bytes, plain: bytes, bound_to: str) -> bytes:
+    """Return the nonce and what AES-256-GCM makes of `plain`; it opens under the name `bound_to` only."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     return nonce + AESGCM(key).encrypt(nonce, plain, bound_to.encode())
 
 
-def _decrypt(key: bytes, sealed: bytes, bound_to: str) -> bytes:
+def decrypt(key: bytes, sealed: bytes, bound_to: str) -> bytes:
+    """Return what `encrypt` was given; raises InvalidTag for another key or name, or where a bit was changed."""
     return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode())

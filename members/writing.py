@@ -1,4 +1,4 @@
-"""Writing messages to people: the code, the link, the welcome, and the word to a member whose details somebody else gave.
+"""Writing messages to people: the code, the link, the welcome, the invitation, and the word to a member whose details somebody else gave.
 
 The address is unsealed here, as the message is sent; nothing of it is kept or logged.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
@@ -16,9 +17,10 @@ from foundation.access import noticing
 from foundation.access.models import User
 from foundation.messaging.providers import MAIL, SMS, Message
 from foundation.outbox.models import Obligation
-from members import contacting, joining, verifying
+from members import contacting, inviting, joining, preferring, verifying
 from members.codes import OneTimeCode
 from members.models import ContactChange, Member
+from members.preferences import Topic, Way
 from members.sealing import PersonalData, open_person
 
 Form, Purpose = OneTimeCode.Form, OneTimeCode.Purpose
@@ -35,6 +37,36 @@ def write_welcomes(owed: Sequence[Obligation], *, at: datetime.datetime) -> list
     """Write each new member his welcome."""
     members = Member.objects.select_related("person").in_bulk([one.member_id for one in owed])
     return [_welcome(one.key, members.get(one.member_id)) for one in owed]
+
+
+def write_invitations(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Write each invitation; nothing to who has joined meanwhile, or has said no."""
+    members = inviting.invitable(Member.objects.select_related("person", "preference")).in_bulk(
+        [one.member_id for one in owed]
+    )
+    return [_to_owed(one, members.get(one.member_id), _invitation_text) for one in owed]
+
+
+def write_dormancy_notices(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Write each notice that a membership falls asleep; nothing to who has done something meanwhile, or is no active member."""
+    members = Member.objects.joined().filter(status="active").select_related("person", "preference")
+    found = members.in_bulk([one.member_id for one in owed])
+    return [_to_owed(one, found.get(one.member_id), _dormancy_text) for one in owed]
+
+
+def _to_owed(one: Obligation, member: Member | None, write: Callable[[Member, Obligation], str]) -> Message | None:
+    """Write what is owed to a member by the first way that he has left on for its topic and has a contact for."""
+    if member is None or not hasattr(member, "person"):
+        return None
+    data = open_person(member.person)
+    preference = getattr(member, "preference", None)
+    contacts = {Way.SMS: data.phone, Way.MAIL: data.email}
+    way = next((way for way in preferring.ways(preference, topic=Topic(one.payload["topic"])) if contacts[way]), None)
+    if way is None:
+        return None
+    via = SMS if way == Way.SMS else MAIL
+    with override(member.language or settings.LANGUAGE_CODE):
+        return Message(key=one.key, via=via, to=contacts[way], subject=_("Your membership"), text=write(member, one))
 
 
 def _code(key: str, code: OneTimeCode | None, at: datetime.datetime) -> Message | None:
@@ -139,6 +171,20 @@ def _sign_in_text(member: Member, code: OneTimeCode | None) -> str:
 def _known_text(member: Member, code: OneTimeCode | None) -> str:
     said = _("Somebody wants to join with your details, but you are a member already. Was it you? Sign in: %(link)s")
     return said % {"link": f"{settings.SITE_URL}/accounts/login/"}
+
+
+def _invitation_text(member: Member, one: Obligation) -> str:
+    said = _("You are collecting points with us already. Join in two minutes to use them: %(link)s")
+    return said % {"link": f"{settings.SITE_URL}/join"}
+
+
+def _dormancy_text(member: Member, one: Obligation) -> str:
+    _kind, _last_act, asleep_on = one.key.split("/")
+    day = date_format(datetime.date.fromisoformat(asleep_on), "DATE_FORMAT")
+    said = _(
+        "Your membership falls asleep on %(date)s. Sign in once and it stays awake, with all your points: %(link)s"
+    )
+    return said % {"date": day, "link": f"{settings.SITE_URL}/"}
 
 
 def _welcome_text(member: Member, code: OneTimeCode | None) -> str:

@@ -15,7 +15,7 @@ from foundation.jobs.models import Bank, BusinessDate
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Choice, tier_pills
 from members.models import Assignment, Member
-from membership_site import caring, corrections, counter, member_page, protections, revealing
+from membership_site import caring, corrections, counter, member_data, member_page, protections, revealing, statuses
 from tiers.models import Programme, Standing, Tier
 
 
@@ -58,7 +58,7 @@ class HoldingTier(Choice):
 
 
 class InState(Choice):
-    """Members who are invited, active or closed."""
+    """Members in a state (members/states.py)."""
 
     title = _("status")
     parameter_name = "status"
@@ -132,5 +132,7 @@ class MemberAdmin(BrowseAdmin):
         context = member_page.page(request, member=member, as_of=day_of(request.user))
         context["may_reveal"] = revealing.may_reveal(request, member) and hasattr(member, "person")
         context["may_assign"] = caring.may_assign(request, member)
+        context["notices"], context["doings"] = statuses.notices(member), statuses.doings(request, member)
+        context["may_see_data"] = member_data.may_see(request, member)
         context["may_correct"] = corrections.may_correct(request, member)
         return self.admin_site.page(request, "admin/member.html", **context)

@@ -17,7 +17,7 @@ from foundation.web.views import ApiView
 from members import api as members
 from points import api as points
 from portal import api as portal
-from portal import consents_api, enrolments_api, statements_api
+from portal import consents_api, enrolments_api, my_data_api, preferences_api, statements_api
 from tiers import api as tiers
 from tiers import drafts_api, rehearsals_api
 
@@ -94,7 +94,9 @@ V1 = [
     *portal.urlpatterns,
     *statements_api.urlpatterns,
     *consents_api.urlpatterns,
+    *preferences_api.urlpatterns,
     *enrolments_api.urlpatterns,
+    *my_data_api.urlpatterns,
     *members.urlpatterns,
     *campaigns.urlpatterns,
     *points.urlpatterns,

@@ -108,17 +108,17 @@ def paths_of(user: User) -> list[str]:
 
 
 def members_of(request: HttpRequest) -> MemberQuerySet:
-    """Return the active members whom the user may assign; refuses who may assign none."""
+    """Return the open memberships whose members the user may assign; refuses who may assign none."""
     if not request.user.has_perm(caring.ASSIGN):
         raise PermissionDenied
-    members = Member.objects.filter(status=Member.Status.ACTIVE)
+    members = Member.objects.exclude(status=Member.Status.CLOSED)
     return members if request.user.is_superuser else members.in_branches(paths_of(request.user))
 
 
 def may_assign(request: HttpRequest, member: Member) -> bool:
     """Tell whether the user may assign this member; the branch came with the member."""
     reached = any(member.branch.path.startswith(path) for path in paths_of(request.user))
-    return reached and member.status == Member.Status.ACTIVE
+    return reached and member.status != Member.Status.CLOSED
 
 
 def overview(request: HttpRequest) -> HttpResponse:

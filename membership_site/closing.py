@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from activity import idling
 from books import totalling
 from campaigns import clawing_back, earning
 from foundation import transactions
@@ -20,6 +21,7 @@ from foundation.periods import add_months
 from members.cutting import cuts
 from membership_site import proving, rechecking
 from points import lapsing, partitions, releasing, reminding, sealing
+from privacy import destroying
 from tiers import reviewing, rolling, warning
 
 Counts = dict[str, int]
@@ -57,6 +59,10 @@ def _expire(*, business_date: datetime.date, run: JobRun, actor: Actor, **member
     return dict(lapsed)
 
 
+def _doze(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return idling.settle(as_of=business_date, at=clock.now(), actor=actor, **members)
+
+
 def _remind(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
     return reminding.remind(as_of=business_date, actor=actor, **members)
 
@@ -89,6 +95,7 @@ STEPS = (
     Step("review", _review),
     Step("warn", _warn),
     Step("expire", _expire),
+    Step("doze", _doze),
     Step("remind", _remind),
     Step("prove", _prove),
     Step("count", _count),
@@ -140,6 +147,8 @@ def close(
     )
     proving.prove_where_due(at=clock.now())
     rechecking.recheck_where_due(at=clock.now())
+    if runs:
+        transactions.commit(destroying.find, today=today, at=clock.now(), actor=NIGHT.actor)
     return runs
 
 

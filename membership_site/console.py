@@ -18,9 +18,20 @@ from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import caring, corrections, freezes, ledger_pages, reception, revealing, sign_ins
+from membership_site import (
+    caring,
+    corrections,
+    freezes,
+    ledger_pages,
+    member_data,
+    reception,
+    revealing,
+    sign_ins,
+    statuses,
+)
 from membership_site.home import home
 from membership_site.searching import search
+from privacy import pages as retention
 
 INBOX = "admin:approvals_request_changelist"
 # Group, then (permission, address, label, icon): a door is shown to whom it opens.
@@ -40,6 +51,7 @@ MENU = [
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
             ("access.request_sign_in", "admin:access_sign_ins", _("Help with a sign-in"), "badge"),
+            ("members.invite_member", "admin:members_invitations", _("Invitations"), "people"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),
         ],
@@ -92,6 +104,9 @@ MENU = [
             ),
             ("access.view_role", "admin:access_settings", _("Settings and access"), "badge"),
             ("audit.view_auditevent", "admin:audit_auditevent_changelist", _("Audit events"), "trail"),
+            ("privacy.view_retention", "admin:privacy_retention", _("Retention"), "hourglass"),
+            ("privacy.view_destruction", "admin:privacy_destruction_changelist", _("Destructions of data"), "outbox"),
+            ("privacy.view_certificate", "admin:privacy_certificate_changelist", _("Certificates"), "approve"),
         ],
     ),
 ]
@@ -125,6 +140,9 @@ class ConsoleSite(AdminSite):
             *access.urls(self.admin_view),
             *corrections.addresses(self.admin_view),
             *freezes.addresses(self.admin_view),
+            *statuses.addresses(self.admin_view),
+            *member_data.addresses(self.admin_view),
+            *retention.urls(self.admin_view),
             *revealing.urls(self.admin_view),
             *caring.urls(self.admin_view),
             *sign_ins.urls(self.admin_view),

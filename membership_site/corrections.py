@@ -82,7 +82,7 @@ def addresses(view: Callable[..., Any]) -> list[URLPattern]:
 
 def may_correct(request: HttpRequest, member: Member) -> bool:
     """Tell whether the user may ask to correct this member's points."""
-    if not request.user.has_perm(correcting.MAY_REQUEST) or member.status != Member.Status.ACTIVE:
+    if not request.user.has_perm(correcting.MAY_REQUEST) or member.status == Member.Status.CLOSED:
         return False
     # The branch came with the member: no statement is needed.
     paths = visibility.paths(request.user, permission=correcting.MAY_REQUEST, on=day_of(request.user))

@@ -18,9 +18,9 @@ from foundation.approvals.models import SEE_REQUESTS
 from foundation.naming import worded
 from foundation.web import paging
 from foundation.web.browsing import past
-from members import consents, families
+from members import consents, families, spending
 from members.models import Account, Consent, Member
-from membership_site import counter
+from membership_site import counter, statuses
 from membership_site.member_tier import tier_tab
 from points import freezing, restoring, summaries
 from points.models import Entry, Freeze, Lot, PointCurrency, PoolMonth, Purse, Redemption
@@ -125,7 +125,7 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "more_lots": len(lots) > PAGE,
         "never": NEVER,
         "redemptions": redemptions,
-        "may_redeem": request.user.has_perm(counter.REDEEM) and context["member"].status == Member.Status.ACTIVE,
+        "may_redeem": request.user.has_perm(counter.REDEEM) and not spending.kept_by(context["member"]),
     }
 
 
@@ -189,6 +189,11 @@ def consents_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     return {"stands": consents.stands(member_id=member.pk, on=context["as_of"]), "said": said[:PAGE]}
 
 
+def status_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Return the membership's moves, the latest first."""
+    return {"moves": statuses.history(context["member"])}
+
+
 def family_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the member's family as it stands, and what each may spend of the head's points this month.
 
@@ -218,5 +223,6 @@ TABS: dict[str, tuple[Any, Callable[[HttpRequest, dict[str, Any]], dict[str, Any
     "timeline": (_("Time line"), timeline_tab),
     "accounts": (_("Accounts"), accounts_tab),
     "consents": (_("Consents"), consents_tab),
+    "status": (_("Status"), status_tab),
     "family": (_("Family"), family_tab),
 }

@@ -84,7 +84,7 @@ def _past(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def may_protect(request: HttpRequest, member: Member) -> bool:
     """Tell whether the user may ask to protect this member's tier."""
-    allowed = request.user.has_perm(protection_requests.MAY_REQUEST) and member.status == Member.Status.ACTIVE
+    allowed = request.user.has_perm(protection_requests.MAY_REQUEST) and member.status != Member.Status.CLOSED
     if not allowed:
         return False
     # The branch came with the member: no statement is needed.

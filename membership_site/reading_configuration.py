@@ -137,6 +137,8 @@ def _read_bank(top: Table) -> Bank | None:
         currency=currency,
         first_business_date=table.day("first_business_date"),
         family_pool=table.flag("family_pool"),
+        dormant_after_months=table.whole("dormant_after_months", least=2, most=120, default=None),
+        dormancy_ignores=table.words("dormancy_ignores"),
     )
     table.finish()
     return bank

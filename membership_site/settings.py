@@ -14,6 +14,9 @@ env = Environment()
 SITE_ENV = env.choice("SITE_ENV", "production", "local", "test")
 SECRET_KEY = env.text("SECRET_KEY", "a long random text")
 PERSONAL_DATA_KEY = env.key("PERSONAL_DATA_KEY")
+PERSONAL_DATA_EARLIER_KEYS = env.keys(
+    "PERSONAL_DATA_EARLIER_KEYS", "the master keys that members' keys were wrapped by before PERSONAL_DATA_KEY"
+)
 LOOKUP_KEY = env.key("LOOKUP_KEY")
 # Tests seal with a key that everybody knows.
 SEAL_KEY = env.key("SEAL_KEY", default=bytes(32)) if SITE_ENV == "test" else env.key("SEAL_KEY")
@@ -45,22 +48,27 @@ MESSAGES_PROVIDER = env.text(
 MESSAGES_FILE = env.text(
     "MESSAGES_FILE", "where the provider `file` writes", default=str(BASE_DIR / ".local" / "messages.jsonl")
 )
+COOLING_OFF_HOURS = env.number(
+    "COOLING_OFF_HOURS", "hours without spending for a member just woken whose contact is new", default=72
+)
 SITE_URL = env.text("SITE_URL", "this site's address, for links in messages", default="http://127.0.0.1:8000").rstrip(
     "/"
 )
 PII_REVEALS_A_DAY = env.number(
     "PII_REVEALS_A_DAY", "how many people one of the staff may see in clear a day", default=50
 )
-# A device counts as new for so many hours, and after a change of password or contact spending cools off as long (docs/sign-in.md).
+# A device counts as new for so many hours, and after a change of password or contact spending rests as long (docs/sign-in.md).
 # Tests sign in with a new device hundreds of times; those that are about it set their own hours.
 NEW_DEVICE_HOURS = env.number(
     "NEW_DEVICE_HOURS", "hours that a device counts as new", default=0 if SITE_ENV == "test" else 24
 )
-COOLING_OFF_HOURS = env.number(
-    "COOLING_OFF_HOURS", "hours that spending cools off", default=0 if SITE_ENV == "test" else 24
+SPENDING_RESTS_HOURS = env.number(
+    "SPENDING_RESTS_HOURS",
+    "hours that spending rests after a change of password or contact",
+    default=0 if SITE_ENV == "test" else 24,
 )
-COOLING_OFF_POINTS = env.number(
-    "COOLING_OFF_POINTS", "points that may be spent at once while it cools off", default=1000
+SPENDING_RESTS_POINTS = env.number(
+    "SPENDING_RESTS_POINTS", "points that may be spent at once while it rests", default=1000
 )
 STAFF_PROOF_MINUTES = env.number(
     "STAFF_PROOF_MINUTES",
@@ -70,6 +78,10 @@ STAFF_PROOF_MINUTES = env.number(
 # Idle and absolute ends of a session, in minutes (ASVS 7.3); staff's come sooner.
 STAFF_SESSION_MINUTES = env.numbers("STAFF_SESSION_MINUTES", "idle, absolute", default=[30, 600])
 MEMBER_SESSION_MINUTES = env.numbers("MEMBER_SESSION_MINUTES", "idle, absolute", default=[60, 1440])
+EXPORTS_A_DAY = env.number("EXPORTS_A_DAY", "copies of his data that a member may ask for a day", default=3)
+BACKUP_DAYS = env.number(
+    "BACKUP_DAYS", "days after which the bank's last backup with destroyed data is gone", default=35
+)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
 if SITE_ENV == "production":
     # Whoever reads a console or a file would read everybody's codes.
@@ -91,6 +103,7 @@ AUTH_USER_MODEL = "access.User"
 INSTALLED_APPS = [
     "membership_site.apps.MembershipSite",
     "portal",
+    "privacy",
     "books",
     "campaigns",
     "tiers",

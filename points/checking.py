@@ -134,7 +134,7 @@ def _read(
     member, currency = known.get(row["member"].strip()), currencies.get(row["currency"].strip())
     if member is None:
         wrong["member"] = "unknown_member"
-    elif member.status != Member.Status.ACTIVE:
+    elif member.status == Member.Status.CLOSED:
         wrong["member"] = "closed_member"
     if currency is None:
         wrong["currency"] = "unknown_point_currency"

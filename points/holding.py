@@ -40,7 +40,8 @@ def hold(batch: Sequence[Aside], *, today: datetime.date, actor: Actor) -> list[
     Its `balance_after` is what is available then.
 
     `held`; `duplicate` (held before under this key, whatever became of it); or with nothing written `conflict`, `insufficient`,
-    `frozen`, `unknown_purse`. No entry is written, since no balance moves. One statement, however many. Refuses points_out_of_range.
+    `frozen`, `unknown_purse`, or what keeps the membership from spending. No entry is written, since no balance moves. One statement,
+    however many. Refuses points_out_of_range.
     """
     columns = zip(*(dataclasses.astuple(aside) for aside in batch), strict=True)
     return _answers(HOLD, [*map(literal, columns), today]) if batch else []

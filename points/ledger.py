@@ -106,7 +106,8 @@ class Posting:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
     """What became of a posting: `posted` or `duplicate` (of entry `number`, which left `balance_after`), or why not:
-    `conflict`, `insufficient`, `frozen`, `unknown_purse`, with nothing written."""
+    `conflict`, `insufficient`, `frozen`, `unknown_purse`, or what keeps the membership from it: `suspended` (an earning, too),
+    `dormant`, `invited`, `cooling_off`; then nothing is written."""
 
     outcome: str
     number: int | None

@@ -164,6 +164,9 @@ class Purse(models.Model):
     expired = models.BigIntegerField(_("expired"), db_default=0)
     entries = models.IntegerField(_("entries"), db_default=0)
     frozen = models.BooleanField(_("frozen"), db_default=False)
+    # What the membership's state keeps it from (members.states.GATES), in the word that the ledger answers; the database keeps both.
+    no_earning = models.CharField(_("what keeps it from earning"), max_length=12, null=True)
+    no_spending = models.CharField(_("what keeps it from spending"), max_length=12, null=True)
     last_booked_on = models.DateField(_("last booked on"), null=True)
     closed_credited = models.BigIntegerField(_("credited when it was closed"), null=True)
     closed_spent = models.BigIntegerField(_("debited or held when it was closed"), null=True)

@@ -13,7 +13,7 @@ from foundation.periods import day_of
 from foundation.querying import statement
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
-from members import families
+from members import families, spending
 from members.models import FamilyMembership, Member
 from points import redeeming
 from points.models import PointCurrency, PoolGrant, PoolMonth
@@ -95,14 +95,15 @@ def redeem(
 ) -> Redeemed:
     """Redeem points of the head of the member's family at the instant `at`, and use up his right of the month of its day.
 
-    The same wish again answers as the first and uses nothing up. Refuses family_pool_off, no_pool, pool_limit_exceeded, and what
-    redeeming.redeem refuses of the head's purse.
+    The same wish again answers as the first and uses nothing up. Refuses family_pool_off, no_pool, pool_limit_exceeded, what
+    redeeming.redeem refuses of the head's purse, and what keeps the member himself from spending.
     """
     families.refuse_where_off()
     # Locked, so that nobody is removed from the family half-way; members come before purses.
     place = _places(member_id).select_for_update().first()
     if place is None:
         raise NoPool
+    spending.refuse_kept(member_id=member_id)
     payer = Member.objects.get(
         families__family=place.family_id, families__role=FamilyMembership.Role.HEAD, families__left_at=None
     )

@@ -15,6 +15,7 @@ from foundation.identifiers import uuid7
 from foundation.periods import day_of
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
+from members import spending
 from points import ledger
 from points.ledger import PointsOutOfRange, Posting
 from points.models import Kind, Redemption
@@ -48,7 +49,7 @@ class ReferenceReused(Refusal):
     sentence = _("This reference stands for another redemption already.")
 
 
-REFUSED: dict[str, type[Refusal]] = {
+REFUSED: dict[str, type[Refusal]] = spending.REFUSED | {
     "insufficient": InsufficientPoints,
     "frozen": PurseFrozen,
     "unknown_purse": UnknownPurse,
@@ -103,7 +104,8 @@ def redeem(
 ) -> Redeemed:
     """Redeem points at the instant `at`, on its day in the bank's zone.
 
-    Refuses points_out_of_range, insufficient_points, frozen, unknown_purse, reference_reused.
+    Refuses points_out_of_range, insufficient_points, frozen, unknown_purse, reference_reused, and what keeps the member from
+    spending (members.spending).
     """
     wish = Wish(
         member_id=member_id,

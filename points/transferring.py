@@ -6,6 +6,7 @@ No transaction holds two members' purses, so two that give to each other can't w
 import datetime
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Sum
@@ -17,6 +18,7 @@ from foundation.outbox.models import Obligation
 from foundation.outbox.owing import Owed, owe
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
+from members import spending
 from members.models import Member
 from points import ledger
 from points.ledger import NEVER, Answer, Posting
@@ -65,7 +67,7 @@ class KeyUsedOtherwise(Refusal):
     sentence = _("This was sent before with other content.")
 
 
-REFUSED: dict[str, type[Refusal]] = {
+REFUSED: dict[str, type[Refusal]] = spending.REFUSED | {
     "insufficient": InsufficientPoints,
     "frozen": PurseFrozen,
     "conflict": KeyUsedOtherwise,
@@ -95,7 +97,7 @@ def transfer(
     The relay credits soon after; where the other can't take them by then, it credits them back. The same key again answers as
     the first. `reference` (a short word of ours, no personal data) says what the transfer is part of. Refuses same_member,
     points_not_positive, not_transferable, unknown_recipient, unknown_purse, insufficient_points, frozen, over_daily_limit,
-    key_used_otherwise.
+    key_used_otherwise, and what keeps the giver from spending (members.spending).
     """
     if from_member_id == to_member_id:
         raise SameMember
@@ -120,23 +122,17 @@ def transfer(
     if answer.number is None:
         raise REFUSED[answer.outcome]
     # The purse is locked now: what the rules below read can't change under them, and a refusal takes the debit back.
-    if not Member.objects.filter(pk=to_member_id, status=Member.Status.ACTIVE).exists():
+    # Who may not earn is given nothing either.
+    if not Member.objects.filter(pk=to_member_id).exclude(status__in=["suspended", "closed"]).exists():
         raise UnknownRecipient
     _refuse_over_daily_limit(debit, currency)
-    own = Entry.objects.filter(member_id=from_member_id, currency_id=currency_id, number=OuterRef("lot_number"))
-    taken = Allocation.objects.filter(
-        member_id=from_member_id, currency_id=currency_id, debit_number=answer.number
-    ).annotate(came_back=Exists(own.came_back()))
     payload = {
         "transfer": f"{key}",
         "currency_id": currency_id,
         "to_member": to_member_id,
         "debit": answer.number,
         "occurred_on": f"{occurred_on}",
-        "lots": [
-            [part.lot_number, f"{part.lot_expires_on}", part.points, *([CAME_BACK] if part.came_back else [])]
-            for part in taken.order_by("lot_expires_on", "lot_number")
-        ],
+        "lots": _lots_taken(debit, answer.number),
     }
     # A key is a purse's own; an obligation's, the member's.
     owed = Owed(member_id=from_member_id, key=f"{currency_id}/{key}", payload=payload)
@@ -151,6 +147,18 @@ def transfer(
         new={"to_member": to_member_id, "points": points, "entry": answer.number, "reference": reference},
     )
     return answer
+
+
+def _lots_taken(debit: Posting, number: int) -> list[list[Any]]:
+    """Return what the debit `number` took, lot by lot: its number, last day, points, and CAME_BACK where they had come back before."""
+    own = Entry.objects.filter(member_id=debit.member_id, currency_id=debit.currency_id, number=OuterRef("lot_number"))
+    taken = Allocation.objects.filter(
+        member_id=debit.member_id, currency_id=debit.currency_id, debit_number=number
+    ).annotate(came_back=Exists(own.came_back()))
+    return [
+        [part.lot_number, f"{part.lot_expires_on}", part.points, *([CAME_BACK] if part.came_back else [])]
+        for part in taken.order_by("lot_expires_on", "lot_number")
+    ]
 
 
 def _refuse_over_daily_limit(debit: Posting, currency: PointCurrency) -> None:

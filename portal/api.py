@@ -13,13 +13,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from foundation.access.signing_in import day_of
+from foundation import transactions
+from foundation.access.signing_in import day_of, moment_of
 from foundation.jobs import fencing
 from foundation.jobs.models import Bank
 from foundation.web import paging
+from foundation.web.requests import actor
 from foundation.web.views import CURSOR, LIMIT, ApiView
-from members import sealing
+from members import sealing, spending, waking
 from members.models import Member
+from members.states import State
 from points.models import Entry, Kind, PointCurrency
 from portal import purses, telling
 from tiers import explaining, standings
@@ -27,6 +30,8 @@ from tiers.api import GroupOut, ProtectionOut, TierOut, group_out, protection_ou
 from tiers.describing import Words
 from tiers.models import Decision
 
+STATES = [(state.value, state.value) for state in State]
+KEPT_BY = [(word, word) for word in (*spending.REFUSED, "closed")]
 KINDS = [(kind.name.lower(), kind.label) for kind in Kind]
 
 
@@ -37,6 +42,10 @@ class IsMember(BasePermission):
         if not request.user or not request.user.is_authenticated:
             return False
         view.member = Member.objects.select_related("branch", "person").filter(user=request.user).first()
+        if view.member is not None and view.member.status == State.DORMANT:
+            transactions.commit(
+                waking.wake_by_visit, member=view.member, at=moment_of(request.user), actor=actor(request)
+            )
         return view.member is not None
 
 
@@ -55,14 +64,16 @@ class MoneyOut(serializers.Serializer):
 
 
 class MeOut(serializers.Serializer):
-    """The member himself, in clear."""
+    """The member himself, in clear; `keptFromSpending` says what keeps him from using points, `closesAt` when he leaves by his own wish."""
 
     id = serializers.CharField()
     number = serializers.CharField()
     name = serializers.CharField(allow_blank=True)
     branch = serializers.CharField()
     memberSince = serializers.DateField()  # noqa: N815
-    status = serializers.ChoiceField(choices=["invited", "active", "closed"])
+    status = serializers.ChoiceField(choices=STATES)
+    keptFromSpending = serializers.ChoiceField(choices=KEPT_BY, allow_null=True)  # noqa: N815
+    closesAt = serializers.DateTimeField(allow_null=True)  # noqa: N815
 
 
 class Me(MemberView):
@@ -74,7 +85,8 @@ class Me(MemberView):
         member = self.member
         name = sealing.open_person(member.person).full_name if hasattr(member, "person") else ""
         shown = {"id": f"mem_{member.pk}", "number": member.number, "name": name, "branch": str(member.branch)}
-        return Response(MeOut(shown | {"memberSince": member.joined_on, "status": member.state}).data)
+        shown |= {"memberSince": member.joined_on, "status": member.state, "closesAt": member.leaves_at}
+        return Response(MeOut(shown | {"keptFromSpending": spending.kept_by(member) or None}).data)
 
 
 class ExpiringOut(serializers.Serializer):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import code_sign_in, consenting, families, joining, using, views
+from portal import code_sign_in, consenting, families, joining, leaving, my_data, preferring, using, views
 
 app_name = "portal"
 urlpatterns = [
@@ -19,6 +19,15 @@ urlpatterns = [
     path("tier", views.tier, name="tier"),
     path("me", views.me, name="me"),
     path("me/consents", consenting.consents_page, name="consents"),
+    path("me/preferences", preferring.preferences_page, name="preferences"),
+    path("me/leave", leaving.leave, name="leave"),
+    path("me/stay", leaving.stay, name="stay"),
+    path("me/data", my_data.data, name="data"),
+    path("me/data/copy", my_data.copy, name="data_copy"),
+    path("me/data/code", my_data.send_code, name="data_code"),
+    path("me/data/copies/<uuid:export_id>", my_data.fetch, name="data_fetch"),
+    path("me/data/erase", my_data.erase, name="erase"),
+    path("me/data/keep", my_data.keep, name="data_keep"),
     path("agree", consenting.agree, name="agree"),
     path("join", joining.begin, name="join"),
     path("join/code", joining.code, name="join_code"),

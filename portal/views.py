@@ -16,10 +16,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from campaigns.describing import describe as describe_rule
+from foundation import transactions
 from foundation.access.signing_in import day_of, moment_of
 from foundation.jobs import clock
 from foundation.jobs.models import Bank, BusinessDate
-from members import consents, families, sealing
+from foundation.web.requests import actor
+from members import consents, families, sealing, spending, waking
 from members.models import FamilyMembership, Member
 from points import redeeming, restoring, stating
 from points.expiring import describe as describe_expiry
@@ -69,6 +71,10 @@ def _of_member(view: Callable[..., HttpResponse], *, asks_first: bool) -> Callab
         member = members.annotate(**known, is_wanting=consents.is_wanting()).first()
         if member:
             request.user.acts_at = member.asked_at
+            if member.status == Member.Status.DORMANT:
+                transactions.commit(waking.wake_by_visit, member=member, at=member.asked_at, actor=actor(request))
+            request.standing = spending.sentence_of(member)
+            request.leaves_at = member.leaves_at
             if asks_first and member.is_wanting:
                 return redirect(f"{reverse('portal:agree')}?{urlencode({'next': request.get_full_path()})}")
             return view(request, member=member, **arguments)

@@ -143,7 +143,7 @@ def check(
 ) -> None:
     """Refuse a protection that can't be: membership_closed, tier_of_another_programme, nothing_to_freeze, tier_not_higher,
     protection_ends_too_soon, protection_ends_too_late, already_protected."""
-    if member.status != Member.Status.ACTIVE:
+    if member.status == Member.Status.CLOSED:
         raise MembershipClosed
     if tier.programme_id != programme.pk:
         raise TierElsewhere(field="tier")

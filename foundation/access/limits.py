@@ -27,6 +27,9 @@ RULES: dict[str, Limit] = {
     Role.COMPLIANCE: Limit(single=None, a_day=None),
 }
 
+# What destroys, or tells others, has no amount either.
+COMPLIANCE_ALONE: dict[str, Limit] = {Role.COMPLIANCE: Limit(single=None, a_day=None)}
+
 # Kind of request, then role. A role without a line decides nothing of that kind, whatever else it may.
 LIMITS: dict[str, dict[str, Limit]] = {
     "access.posting": {Role.COMPLIANCE: Limit(single=None, a_day=None)},
@@ -35,6 +38,7 @@ LIMITS: dict[str, dict[str, Limit]] = {
         Role.BRANCH_MANAGER: Limit(single=50_000, a_day=100_000),
         Role.FINANCE: Limit(single=None, a_day=None),
     },
+    "members.reinstate": {Role.COMPLIANCE: Limit(single=None, a_day=None)},
     "points.thaw": {Role.COMPLIANCE: Limit(single=None, a_day=None)},
     # In tiers above the one that the member holds; a freeze and an early end are 0.
     "tiers.protect": {
@@ -44,6 +48,13 @@ LIMITS: dict[str, dict[str, Limit]] = {
     "tiers.end_protection": {
         Role.BRANCH_MANAGER: Limit(single=None, a_day=None),
         Role.PROGRAMME_MANAGER: Limit(single=None, a_day=None),
+    },
+    "privacy.erase": COMPLIANCE_ALONE,
+    "privacy.destroy": COMPLIANCE_ALONE,
+    "privacy.disclose": COMPLIANCE_ALONE,
+    "privacy.export": {
+        Role.BRANCH_MANAGER: Limit(single=None, a_day=None),
+        Role.COMPLIANCE: Limit(single=None, a_day=None),
     },
     "tiers.rule_book": RULES,
     "tiers.roll_back": RULES,

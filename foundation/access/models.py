@@ -75,7 +75,7 @@ class User(AbstractUser):
     last_name = None  # type: ignore[assignment]
     full_name = models.CharField(_("full name"), max_length=80, blank=True)
     employee_number = models.CharField(_("employee number"), max_length=20, null=True, blank=True)
-    # When a password, a contact or a factor was changed last: from then on spending cools off (stepping_up.py).
+    # When a password, a contact or a factor was changed last: from then on spending rests (stepping_up.py).
     secured_at = models.DateTimeField(_("access changed at"), null=True, blank=True)
     # Raised to end every session at once, since each carries a hash of it.
     session_epoch = models.PositiveIntegerField(default=0, db_default=0)

@@ -44,14 +44,26 @@ PROPOSE_POINTS = {"points.request_adjustment"}
 DECIDE_POINTS = {"points.decide_adjustment"}
 # A purse that must not be spent from for now: whoever hears of it first stops it; lifting is a step up.
 FREEZE, THAW, DECIDE_THAW = {"points.freeze_purse"}, {"points.thaw_purse"}, {"points.decide_thaw"}
+# A membership that neither earns nor spends for now, or ends; lifting it takes two.
+SUSPEND, DECIDE_REINSTATEMENT = {"members.suspend_member"}, {"members.decide_reinstatement"}
+CLOSE, INVITE = {"members.close_member"}, {"members.invite_member"}
 PROPOSE_TIERS = {"tiers.request_protection"}
 DECIDE_TIERS = {"tiers.decide_protection"}
 # Rules are proposed by those who keep the programme, and decided by another of them or by compliance.
 PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
 DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
 
+# People's rights over their data: copies and erasures for who comes to the counter; terms, holds and disclosures are compliance's.
+PRIVACY = {"privacy.request_export", "privacy.request_erasure"}
+DECIDE_EXPORT, DECIDE_ERASURE = {"privacy.decide_export"}, {"privacy.decide_erasure"}
+READ_RETENTION = {"privacy.view_retention", "privacy.view_certificate", "privacy.view_destruction"}
+DISCLOSE = {"privacy.view_disclosure", "privacy.request_disclosure", "privacy.decide_disclosure"}
+RETENTION = {"privacy.hold", "privacy.request_destruction", "privacy.decide_destruction"}
+
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE | REVEAL | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE),
+    Role.TELLER: frozenset(
+        RULES | PEOPLE | REVEAL | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE | PRIVACY
+    ),
     Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL),
     Role.BRANCH_MANAGER: frozenset(
         RULES
@@ -66,9 +78,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | DECIDE_TIERS
         | FREEZE
         | THAW
+        | SUSPEND
+        | CLOSE
+        | INVITE
         | ACCESS
         | PROPOSE_POSTING
         | PROPOSE_SIGN_IN
+        | PRIVACY
+        | DECIDE_EXPORT
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         RULES
@@ -84,7 +101,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | {"tiers.start_rehearsal"}
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
-    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | REQUESTS | PROPOSE_POINTS | PROPOSE_SIGN_IN),
+    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | REQUESTS | PROPOSE_POINTS | PROPOSE_SIGN_IN | PRIVACY),
     Role.ANALYST: frozenset(RULES | TOTALS | BOOKS),
     Role.COMPLIANCE: frozenset(
         RULES
@@ -99,23 +116,49 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | FREEZE
         | THAW
         | DECIDE_THAW
+        | SUSPEND
+        | DECIDE_REINSTATEMENT
+        | CLOSE
         | DECIDE_RULES
         | REHEARSALS
         | ACCESS
         | DECIDE_POSTING
         | DECIDE_SIGN_IN
+        | PRIVACY
+        | DECIDE_EXPORT
+        | DECIDE_ERASURE
+        | READ_RETENTION
+        | RETENTION
+        | DISCLOSE
     ),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
     Role.PARTNER: frozenset(PROGRAMME),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"} | ACCESS),
     # Reads all, masked, and who looked at what; changes nothing.
     Role.AUDITOR: frozenset(
-        RULES | PEOPLE | TOTALS | RUNS | TRAIL | BOOKS | REQUESTS | OUTBOX | ACCESS | REHEARSALS | {"tiers.view_draft"}
+        RULES
+        | PEOPLE
+        | TOTALS
+        | RUNS
+        | TRAIL
+        | BOOKS
+        | REQUESTS
+        | OUTBOX
+        | ACCESS
+        | REHEARSALS
+        | READ_RETENTION
+        | {"tiers.view_draft"}
     ),
 }
 
 # What knows no branches: only a posting in a root of the tree gives it, since a part of it would tell of the rest.
-OF_THE_BANK = frozenset(RUNS | OUTBOX | TRAIL | {"outbox.change_obligation"})
+OF_THE_BANK = frozenset(
+    RUNS
+    | OUTBOX
+    | TRAIL
+    | READ_RETENTION
+    | {"outbox.change_obligation", "privacy.request_destruction", "privacy.decide_destruction"}
+)
 
 
 def permissions(postings: Iterable[StaffPosting]) -> set[str]:

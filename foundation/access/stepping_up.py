@@ -36,8 +36,8 @@ class StepUpRequired(Refusal):
         super().__init__(where=f"{settings.SITE_URL}{WHERE}")
 
 
-class CoolingOff(Refusal):
-    code = "cooling_off"
+class ChangedLately(Refusal):
+    code = "changed_lately"
     status = 403
     sentence = _(
         "Your sign-in or your contact was changed a short while ago. For your safety, more than %(points)s points at once can be"
@@ -48,7 +48,7 @@ class CoolingOff(Refusal):
 def required(*, user: User, session: Session | None, for_what: str, at: datetime.datetime) -> bool:
     """Tell whether a fresh proof is missing. Without a `session`, as for an app's token, only what happened to the user counts.
 
-    Spending asks for one from a device that is new, and while spending cools off; contact and export always; staff's looks and
+    Spending asks for one from a device that is new, and while spending rests; contact and export always; staff's looks and
     decisions for a second factor shown a few minutes ago.
     """
     kept = (session or {}).get(KEPT) or {}
@@ -59,15 +59,15 @@ def required(*, user: User, session: Session | None, for_what: str, at: datetime
     if for_what in (CONTACT, EXPORT):
         return settings.NEW_DEVICE_HOURS > 0
     is_new = session is not None and _is_new(kept.get("device_since"), at=at)
-    return is_new or is_cooling_off(user, at=at)
+    return is_new or rests(user, at=at)
 
 
 def refuse(*, user: User, session: Session | None, for_what: str, at: datetime.datetime, points: int = 0) -> None:
-    """Refuse (step_up_required) what asks for a proof that is missing; cooling_off for more points than may be spent meanwhile."""
+    """Refuse (step_up_required) what asks for a proof that is missing; changed_lately for more points than may be spent meanwhile."""
     if required(user=user, session=session, for_what=for_what, at=at):
         raise StepUpRequired
-    if for_what == SPEND and points > settings.COOLING_OFF_POINTS and is_cooling_off(user, at=at):
-        raise CoolingOff(points=settings.COOLING_OFF_POINTS, hours=settings.COOLING_OFF_HOURS, field="points")
+    if for_what == SPEND and points > settings.SPENDING_RESTS_POINTS and rests(user, at=at):
+        raise ChangedLately(points=settings.SPENDING_RESTS_POINTS, hours=settings.SPENDING_RESTS_HOURS, field="points")
 
 
 def demand(request: Any, *, for_what: str, at: datetime.datetime, points: int = 0) -> None:
@@ -87,9 +87,9 @@ def confirm_first(following: str) -> HttpResponse:
     return redirect(f"{WHERE}?{urlencode({'next': following})}")
 
 
-def is_cooling_off(user: User, *, at: datetime.datetime) -> bool:
+def rests(user: User, *, at: datetime.datetime) -> bool:
     """Tell whether a password, a contact or a factor of the user was changed a short while ago."""
-    span = datetime.timedelta(hours=settings.COOLING_OFF_HOURS)
+    span = datetime.timedelta(hours=settings.SPENDING_RESTS_HOURS)
     return user.secured_at is not None and at - span < user.secured_at
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -17,11 +18,28 @@ class Bank(models.Model):
     family_pool = models.BooleanField(
         _("families share points"), default=False, help_text=_("A head of family lets others spend his points.")
     )
+    dormant_after_months = models.PositiveSmallIntegerField(
+        _("dormant after months"),
+        null=True,
+        help_text=_("Without an act of his own a member falls asleep; empty: never."),
+    )
+    dormancy_ignores = ArrayField(
+        models.CharField(max_length=40),
+        verbose_name=_("activities that wake nobody"),
+        default=list,
+        help_text=_("Kinds that the bank books by itself, such as interest."),
+    )
 
     class Meta:
         verbose_name = _("bank")
         verbose_name_plural = _("banks")
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="bank_is_one")]
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="bank_is_one"),
+            models.CheckConstraint(
+                condition=Q(dormant_after_months__isnull=True) | Q(dormant_after_months__range=(2, 120)),
+                name="bank_dormancy_in_range",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

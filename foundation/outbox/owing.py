@@ -1,6 +1,7 @@
 """Owing: writing down, in the change's own transaction, what must follow it."""
 
 import dataclasses
+import datetime
 import json
 import time
 from collections.abc import Sequence
@@ -24,22 +25,28 @@ log = structlog.get_logger(__name__)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Owed:
-    """One thing to be owed to a member under a key that names it for ever; `payload` holds no personal data."""
+    """One thing to be owed to a member under a key that names it for ever; `payload` holds no personal data.
+
+    It is due at once, or `not_before` an instant: his quiet hours, say.
+    """
 
     member_id: int
     key: str
     payload: dict[str, Any]
+    not_before: datetime.datetime | None = None
 
 
 @in_transaction
 def owe(batch: Sequence[Owed], *, topic: str) -> int:
-    """Write one obligation each, due at once, in one statement, and return how many are new: a key is owed once.
+    """Write one obligation each in one statement, and return how many are new: a key is owed once.
 
     When the transaction has committed a worker is asked to relay. Nobody needs to hear it: the minute's ring asks again.
     """
     if not batch:
         return 0
-    rows = json.dumps([dataclasses.asdict(owed) for owed in batch])
+    rows = json.dumps(
+        [dataclasses.asdict(owed) | {"not_before": owed.not_before and owed.not_before.isoformat()} for owed in batch]
+    )
     with connection.cursor() as cursor:
         cursor.execute(statement("foundation.outbox", "owe"), {"topic": topic, "rows": rows})
         written = cursor.rowcount

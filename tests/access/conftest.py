@@ -24,6 +24,8 @@ from members.models import Enrolment, FamilyMembership, Member, OneTimeCode, Per
 from members.sealing import PersonalData, seal_person
 from points import correcting, redeeming
 from points.models import CorrectionFile, PointCurrency, Redemption
+from privacy import certificates
+from privacy.models import Certificate, Destruction, Export, LegalHold
 from tests.api.conftest import bearing, earn, system
 from tests.books.cast import close_books
 from tests.console.conftest import House, house, posted  # noqa: F401  (a fixture of the console's tests, used here too)
@@ -62,6 +64,8 @@ class Side:
     enrolment: Enrolment
     code: OneTimeCode
     protection: Protection
+    export: Export
+    hold: LegalHold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +79,9 @@ class Estate:
     intake: Intake
     draft: Draft
     rehearsal: Rehearsal
+    destruction: Destruction
+    certificate: Certificate
+    hold: LegalHold
 
 
 def side(member: Member, *, points: int, word: str, phone: str) -> Side:
@@ -145,6 +152,12 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
         enrolment=enrolment,
         code=enrolment.codes.get(),
         protection=protection,
+        export=Export.objects.create(
+            member=member, channel="portal", language="en", asked_at=NOON, asked_by=member.user
+        ),
+        hold=LegalHold.objects.create(
+            member=member, reason=f"court-{word}", starts_on=MONDAY, placed_by=maker, placed_at=NOON
+        ),
     )
 
 
@@ -166,7 +179,12 @@ def estate(house: House) -> Estate:  # noqa: F811
         programme=programme, document={}, digest="0" * 64, months=1, starts_on=MONDAY, ends_on=MONDAY, dates=1, members=2,
         expected_seconds=1, started_by="test", started_at=NOON,
     )  # fmt: skip
-    return Estate(house, near, far, run, intake, draft, rehearsal)
+    destruction = Destruction.objects.create(data_class="messages", before=MONDAY, found_on=MONDAY, rows=1)
+    certificate = certificates.certify(kind="destruction", subject="outbox", document={}, at=NOON)
+    hold = LegalHold.objects.create(
+        data_class="audit", reason="inquiry", starts_on=MONDAY, placed_by=near.file.uploaded_by, placed_at=NOON
+    )
+    return Estate(house, near, far, run, intake, draft, rehearsal, destruction, certificate, hold)
 
 
 def person(estate: Estate, who: str, branch: Branch) -> User | None:

@@ -69,10 +69,14 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "enrolment_id": f"enr_{side.enrolment.pk.hex}" if "enr:" in route else side.enrolment.pk,
         "code_id": f"cod_{side.code.pk.hex}" if "cod:" in route else side.code.pk,
         "secret": "nobody-knows",
+        "doing": "suspend",
         "rehearsal_id": f"reh_{estate.rehearsal.pk}" if "reh:" in route else estate.rehearsal.pk,
         # Of nobody.
         "factor_id": 1,
         "sign_in_id": 1,
+        "export_id": f"exp_{side.export.pk.hex}" if "exp:" in route else side.export.pk,
+        "hold_id": estate.hold.pk if "privacy/" in route else side.hold.pk,
+        "destruction_id": estate.destruction.pk,
         "draft_id": f"drf_{estate.draft.pk}" if "drf:" in route else estate.draft.pk,
         "book_id": thing("tiers/rulebook", estate, side),
         "object_id": thing(route, estate, side),
@@ -95,6 +99,8 @@ def thing(route: str, estate: Estate, side: Side) -> Any:
         "tiers/draft": estate.draft.pk,
         "tiers/rehearsal": estate.rehearsal.pk,
         "points/pointcurrency": side.redemption.currency_id,
+        "privacy/destruction": estate.destruction.pk,
+        "privacy/certificate": estate.certificate.pk,
         "jobs/jobrun": estate.run.pk,
         "activity/intake": estate.intake.pk,
     }

@@ -36,7 +36,7 @@ USE = "/points/points/use"
 @pytest.fixture(autouse=True)
 def strict(settings) -> None:
     """Ask as production does, and forget the tries of earlier tests."""
-    settings.NEW_DEVICE_HOURS = settings.COOLING_OFF_HOURS = 24
+    settings.NEW_DEVICE_HOURS = settings.SPENDING_RESTS_HOURS = 24
     settings.STAFF_PROOF_MINUTES = 15
     cache.clear()
 
@@ -89,12 +89,12 @@ class TestTheRule:
         assert not self.asked(stepping_up.SPEND, None)
         assert self.asked(stepping_up.SPEND, None, secured=10)
 
-    def test_while_it_cools_off_little_may_be_spent(self) -> None:
+    def test_while_it_rests_little_may_be_spent(self) -> None:
         user = User(secured_at=AT)
         proved = {"user": user, "session": session(proved=0), "for_what": stepping_up.SPEND, "at": AT}
 
         stepping_up.refuse(**proved, points=1000)
-        with pytest.raises(stepping_up.CoolingOff):
+        with pytest.raises(stepping_up.ChangedLately):
             stepping_up.refuse(**proved, points=1001)
         stepping_up.refuse(**proved | {"at": AT + datetime.timedelta(hours=24), "session": None}, points=1001)
 
@@ -235,7 +235,7 @@ def test_after_a_change_of_password_much_can_not_be_spent(client: Client) -> Non
     much, by_api, little = used(client, 1001), redeemed(client, 1001), used(client, 1000)
 
     assert much.status_code == 200 and "more than 1000 points" in much.content.decode()
-    assert (by_api.status_code, by_api.json()["code"]) == (403, "cooling_off")
+    assert (by_api.status_code, by_api.json()["code"]) == (403, "changed_lately")
     assert little["Location"] == "/points/points/2"
     assert available() == 4000
 

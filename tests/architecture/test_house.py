@@ -12,7 +12,18 @@ from django.conf import settings
 from django.db import connection, models
 
 # Lowest last; a model may point at its own layer or one below it.
-LAYERS = ["membership_site", "portal", "books", "campaigns", "tiers", "points", "activity", "members", "foundation"]
+LAYERS = [
+    "membership_site",
+    "portal",
+    "privacy",
+    "books",
+    "campaigns",
+    "tiers",
+    "points",
+    "activity",
+    "members",
+    "foundation",
+]
 ROOT = settings.BASE_DIR
 SOURCES = sorted(
     path

@@ -20,6 +20,8 @@ AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, VERSIONS, OUTBOX, DERI
     "derived from facts, rebuilt at will",
     "protections, which name their requests; the approval's event tells the rest",
 )
+MOVES = "status changes, written once, and the event of the move, the approval or the enrolment that made them"
+MARKS = "the member's own marks, and the event of the report that changed his contact"
 CODES, SENT = "codes, which keep when they were sent, tried and used", "the outbox row that it does"
 
 # A verb without a line here fails, so that its author says what remembers it.
@@ -58,6 +60,26 @@ TRAILS = {
     "members.caring.assign": AUDIT,
     "members.caring.hand_over": AUDIT,
     "members.enrolling.open_accounts": FACTS,
+    "members.moving.move": AUDIT,
+    "members.moving.apply": MOVES,
+    "members.moving.move_one": AUDIT,
+    "members.moving.accept": MOVES,
+    "members.waking.doze": MOVES,
+    "members.waking.wake": MOVES,
+    "members.waking.wake_by_visit": MOVES,
+    "members.waking.wake_at_counter": MOVES,
+    "members.waking.note_new_contacts": MARKS,
+    "members.waking.release": AUDIT,
+    "members.suspending.suspend": MOVES,
+    "members.suspending.ask_to_reinstate": REQUESTS,
+    "members.suspending.reinstate_approved": MOVES,
+    "members.leaving.ask_to_leave": AUDIT,
+    "members.leaving.stay": AUDIT,
+    "members.leaving.close_due": MOVES,
+    "members.preferring.change": AUDIT,
+    "members.inviting.invite": AUDIT,
+    "members.inviting.invite_again": AUDIT,
+    "activity.idling.settle": MOVES,
     "foundation.messaging.sending.send": SENT,
     "members.consents.give": AUDIT,
     "members.consents.withdraw": AUDIT,
@@ -149,6 +171,27 @@ TRAILS = {
     "tiers.warning.warn": OUTBOX,
     "tiers.rolling.roll_up": DERIVED,
     "tiers.rolling.rebuild": DERIVED,
+    "members.leaving.close": AUDIT,
+    "privacy.confirming.confirm": AUDIT,
+    "privacy.confirming.send_code": CODES,
+    "privacy.destroying.find": AUDIT,
+    "privacy.destroying.ask": REQUESTS,
+    "privacy.destroying.do": REQUESTS,
+    "privacy.destroying.go_on": AUDIT,
+    "privacy.disclosing.ask": REQUESTS,
+    "privacy.disclosing.do": REQUESTS,
+    "privacy.erasing.ask": AUDIT,
+    "privacy.erasing.withdraw": AUDIT,
+    "privacy.erasing.execute": AUDIT,
+    "privacy.erasing_for.ask": REQUESTS,
+    "privacy.erasing_for.do": REQUESTS,
+    "privacy.exporting.ask": AUDIT,
+    "privacy.exporting.make": SENT,
+    "privacy.exporting.take": AUDIT,
+    "privacy.exporting_for.ask": REQUESTS,
+    "privacy.exporting_for.do": REQUESTS,
+    "privacy.holding.place": AUDIT,
+    "privacy.holding.lift": AUDIT,
 }
 
 

@@ -47,6 +47,9 @@ def test_the_branch_manager_s_pages_are_accessible_on_a_phone(chromium: Browser,
         "/console/members/care/assign/",
         "/console/members/care/hand-over/",
         f"/console/members/member/{member.pk}/manager/",
+        f"/console/members/member/{member.pk}/?tab=status",
+        f"/console/members/member/{member.pk}/status/suspend/",
+        "/console/members/invitations/",
     ):
         assert page.goto(path).status == 200, path
         if wrong := violations(page):

@@ -39,6 +39,10 @@ PAGES = (
     "/console/audit/auditevent/",
     "/console/audit/auditevent/export/",
     "/console/access/",
+    "/console/privacy/retention/",
+    "/console/privacy/retention/hold/",
+    "/console/privacy/destruction/",
+    "/console/privacy/certificate/",
     "/console/books/liability/",
     "/console/books/days/",
     "/console/books/breakage/",
@@ -70,6 +74,7 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
     kinds = (
         "/console/",
         "/console/members/member/",
+        f"/console/members/member/{member.pk}/data/",
         *tabs,
         *explorer,
         f"/console/tiers/rulebook/{book.pk}/",

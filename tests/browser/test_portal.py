@@ -56,7 +56,19 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(
     entry = Entry.objects.filter(member_id=member.pk, currency_id=1).latest("number")
     statements = ("/statements/reward", f"/statements/reward/{entry.booked_on:%Y-%m}")
     points = ("/points", "/points/reward/expiring", f"/points/reward/{entry.number}", *statements)
-    inside = ("/", *points, "/tier", "/me", "/me/consents", "/family", "/accounts/logout/")
+    inside = (
+        "/",
+        *points,
+        "/tier",
+        "/me",
+        "/me/consents",
+        "/me/preferences",
+        "/me/leave",
+        "/me/data",
+        "/me/data/erase",
+        "/family",
+        "/accounts/logout/",
+    )
     found, too_wide = {}, {}
 
     def look(page: Page, path: str, *where: object) -> None:

@@ -57,6 +57,7 @@ def test_close_day_closes_up_to_a_date_and_answers_in_json(bank):
         "review",
         "warn",
         "expire",
+        "doze",
         "remind",
         "prove",
         "count",

@@ -7,9 +7,11 @@ import re
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from foundation.outbox import measuring, relaying
 from foundation.outbox.models import Obligation
+from members.models import Preference
 from points import lapsing, ledger, partitions, reminding
 from points.models import Entry, Kind, Lot
 from tests.factories import MemberFactory
@@ -212,3 +214,22 @@ def test_every_lot_is_reminded_of_or_there_is_a_reason_why_not():
             assert ((lot.member_id, lot.number, step) in owed) == (reason == "owed"), (lot.pk, step, reason)
     assert len(owed) == reasons["owed"] > 100
     assert all(count > 10 for count in reasons.values()), reasons
+
+
+def test_who_has_switched_a_step_or_every_way_off_is_not_reminded_and_nobody_in_his_quiet_hours():
+    wang, points = open_bank()
+    li, zhao = MemberFactory.create_batch(2)
+    Preference.objects.create(member=wang, reminders=[30], quiet_from=None, quiet_until=None)
+    Preference.objects.create(member=li, reminders=[30, 90], muted=["points/sms", "points/mail"])
+    Preference.objects.create(member=zhao, reminders=[90], muted=["points/sms"])
+    for member in (wang, li, zhao):
+        lots(member, points, 91)
+
+    nights = [night(MONDAY + n * DAY) for n in range(62)]
+
+    assert [n for n, new in enumerate(nights) if new] == [1, 61]
+    assert [(member, step) for member, _lot, step, _points in reminded()] == [(zhao.pk, 90), (wang.pk, 30)]
+    asked_for, at_once = Obligation.objects.filter(topic=reminding.REMINDER).order_by("id")
+    hours = timezone.localtime(asked_for.not_before).hour
+    assert asked_for.due_at == asked_for.not_before and 9 <= hours < 21
+    assert at_once.not_before <= at_once.recorded_at

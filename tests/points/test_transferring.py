@@ -167,7 +167,7 @@ def test_what_the_other_can_t_take_any_more_comes_back_with_its_expiry(pair):
         (APRIL_END, 30),
         (ledger.NEVER, 20),
     ]
-    assert not Purse.objects.filter(member_id=li.pk).exists()
+    assert not Entry.objects.filter(member_id=li.pk).exists()
     assert in_flight()["in_flight"] == 0
     assert books_ok()
 

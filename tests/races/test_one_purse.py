@@ -58,7 +58,7 @@ def test_a_membership_closes_while_its_earnings_run_naively(committed):
     """Who asks for the membership first and writes then, writes after its close."""
     wang, points = open_bank()
     commit(asked(wang, points, 1))
-    as_owner("ALTER TABLE members_member DISABLE TRIGGER close_purses")
+    as_owner("ALTER TABLE members_member DISABLE TRIGGER keep_gates")
     read, closed = threading.Event(), threading.Event()
 
     def earn():
@@ -138,7 +138,7 @@ def test_a_membership_closes_after_what_is_being_booked(saver):
 def test_a_membership_closes_before_what_is_being_booked_naively(saver):
     """Who closes without the purse is done first, and an entry of a closed membership is committed after it."""
     wang, points = saver
-    as_owner("ALTER TABLE members_member DISABLE TRIGGER close_purses")
+    as_owner("ALTER TABLE members_member DISABLE TRIGGER keep_gates")
 
     with transaction.atomic():
         [answer] = ledger.post([asked(wang, points, 3)], actor=CLERK)
@@ -179,6 +179,10 @@ def test_who_waits_for_a_purse_while_its_membership_closes_books_naively(saver):
     """Where the purse doesn't know that it is closed, who has looked before books after."""
     wang, points = saver
     as_owner("ALTER TABLE points_purse DROP CONSTRAINT closed_purse_takes_nothing")
+    as_owner(
+        "CREATE OR REPLACE FUNCTION members_gates(status text, accepted_at timestamptz, cools_off_until timestamptz)"
+        " RETURNS TABLE (no_earning text, no_spending text) LANGUAGE sql IMMUTABLE AS 'SELECT NULL::text, NULL::text'"
+    )
 
     assert books_amid_a_close(wang, points, 3) == [None, "posted"]
 
