@@ -21,6 +21,9 @@ from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from members import consents, joining, moving
 from members.consents import Choice
+from members.facts import IDENTITY
+from members.file_books import Book, note
+from members.files import FactSource
 from members.models import Enrolment, Member, Person
 from members.sealing import PersonalData, hash_of, open_person, pinyin_of, seal_person
 
@@ -76,7 +79,7 @@ def accept(
     if Member.objects.joined().filter(joining.same_person(data)).exists():
         raise AlreadyMember
     member = _invited(enrolment, data) or _new_member(enrolment, joined_on=today)
-    _keep(member, data)
+    _keep(member, data, today=today)
     _open_sign_in(member, password=password, language=enrolment.language)
     ended = {"ended_at": at, "wrapped_key": None, "sealed": b"", "masked_name": "", "masked_contact": ""}
     Enrolment.objects.filter(pk=enrolment.pk).update(state=State.ACTIVE, member=member, finished_on=channel, **ended)
@@ -143,8 +146,8 @@ def _new_member(enrolment: Enrolment, *, joined_on: datetime.date) -> Member:
     return Member.objects.create(number=number, branch_id=enrolment.branch_id, joined_on=joined_on)
 
 
-def _keep(member: Member, data: PersonalData) -> None:
-    """Seal what the member said where the bank knew nothing; what the core bank reported stays."""
+def _keep(member: Member, data: PersonalData, *, today: datetime.date) -> None:
+    """Seal what the member said where the bank knew nothing, and since when it holds; what the core bank reported stays."""
     person = Person.objects.filter(member=member).first()
     before = open_person(person) if person else PersonalData()
     parts = {part.name: getattr(before, part.name) or getattr(data, part.name) for part in dataclasses.fields(data)}
@@ -153,6 +156,10 @@ def _keep(member: Member, data: PersonalData) -> None:
         after = dataclasses.replace(after, pinyin=pinyin_of(after.full_name))
     sealed = seal_person(member.pk, after)
     sealed.save(force_insert=person is None)
+    book = Book(member_id=member.pk, person=after)
+    told = [code for code in IDENTITY if getattr(after, code) and not getattr(before, code)]
+    book.note(told, source=FactSource.MEMBER, on=today)
+    note([book], today=today)
 
 
 def _open_sign_in(member: Member, *, password: str, language: str) -> None:

@@ -8,9 +8,11 @@ class Members(AppConfig):
         """Let messages be written when the outbox sends them, and let reinstating be asked for under four eyes."""
         from foundation.approvals import kinds
         from foundation.messaging.sending import register
-        from members import accepting, inviting, suspending, verifying, writing
+        from members import accepting, inviting, merging, suspending, verifying, writing
 
         register(kind=verifying.CODE, write=writing.write_codes)
         register(kind=accepting.WELCOME, write=writing.write_welcomes)
         register(kind=inviting.INVITATION, write=writing.write_invitations)
+        register(kind=merging.MERGED, write=writing.write_merged)
         kinds.register(suspending.KIND)
+        register(kind=writing.FILE_REVIEW, write=writing.write_reviews)

@@ -15,9 +15,10 @@ from foundation.refusals import Refusal
 from foundation.web import problems
 from foundation.web.views import ApiView
 from members import api as members
+from members import facts_api
 from points import api as points
 from portal import api as portal
-from portal import consents_api, enrolments_api, preferences_api, statements_api
+from portal import consents_api, enrolments_api, my_data_api, preferences_api, profile_api, statements_api
 from tiers import api as tiers
 from tiers import drafts_api, rehearsals_api
 
@@ -95,7 +96,10 @@ V1 = [
     *statements_api.urlpatterns,
     *consents_api.urlpatterns,
     *preferences_api.urlpatterns,
+    *profile_api.urlpatterns,
+    *facts_api.urlpatterns,
     *enrolments_api.urlpatterns,
+    *my_data_api.urlpatterns,
     *members.urlpatterns,
     *campaigns.urlpatterns,
     *points.urlpatterns,

@@ -18,9 +18,22 @@ from foundation.access import visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import waiting
 from foundation.web.browsing import BrowseAdmin
-from membership_site import caring, corrections, freezes, ledger_pages, reception, revealing, statuses
+from membership_site import (
+    caring,
+    corrections,
+    file_pages,
+    freezes,
+    households,
+    ledger_pages,
+    member_data,
+    merges,
+    reception,
+    revealing,
+    statuses,
+)
 from membership_site.home import home
 from membership_site.searching import search
+from privacy import pages as retention
 
 INBOX = "admin:approvals_request_changelist"
 # Group, then (permission, address, label, icon): a door is shown to whom it opens.
@@ -36,7 +49,9 @@ MENU = [
         _("People"),
         [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
+            ("members.view_memberfile", "admin:members_memberfile_changelist", _("Files to mend"), "book"),
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
+            ("members.request_merge", "admin:members_doubles", _("Double records"), "people"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
             ("importing.view_import", "admin:importing_import_changelist", _("Imports"), "intake"),
             ("members.invite_member", "admin:members_invitations", _("Invitations"), "people"),
@@ -92,6 +107,9 @@ MENU = [
             ),
             ("access.view_role", "admin:access_settings", _("Settings and access"), "badge"),
             ("audit.view_auditevent", "admin:audit_auditevent_changelist", _("Audit events"), "trail"),
+            ("privacy.view_retention", "admin:privacy_retention", _("Retention"), "hourglass"),
+            ("privacy.view_destruction", "admin:privacy_destruction_changelist", _("Destructions of data"), "outbox"),
+            ("privacy.view_certificate", "admin:privacy_certificate_changelist", _("Certificates"), "approve"),
         ],
     ),
 ]
@@ -126,8 +144,13 @@ class ConsoleSite(AdminSite):
             *corrections.addresses(self.admin_view),
             *freezes.addresses(self.admin_view),
             *statuses.addresses(self.admin_view),
+            *member_data.addresses(self.admin_view),
+            *retention.urls(self.admin_view),
+            *merges.addresses(self.admin_view),
+            *households.addresses(self.admin_view),
             *revealing.urls(self.admin_view),
             *caring.urls(self.admin_view),
+            *file_pages.urls(self.admin_view),
             *ledger_pages.urls(),
             *reception.urls(self),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.

@@ -138,9 +138,27 @@ def told(entry: Entry, sources: dict[str, str]) -> str:
             return _("redemption %(id)s") % {"id": rest}
         case "import":
             return _("import %(id)s") % {"id": rest}
+        case "merge" | "unmerge":
+            return moved(entry)
         case "transfer":
             return _("transfer %(id)s") % {"id": rest}
     return entry.cause
+
+
+def moved(entry: Entry) -> str:
+    """Return where a merge of two records, or its undoing, moved these points from or to."""
+    figures = entry.figures or {}
+    words = {"number": figures.get("number", ""), "merge": figures.get("merge", "")}
+    if figures.get("owed"):
+        return _("points owed, moved with merge %(merge)s of %(number)s") % words
+    if entry.cause.startswith("unmerge/"):
+        gained = _("moved back from %(number)s: merge %(merge)s was undone")
+        return (gained if entry.points > 0 else _("moved back to %(number)s: merge %(merge)s was undone")) % words
+    return (
+        _("moved from %(number)s by merge %(merge)s")
+        if entry.points > 0
+        else _("moved to %(number)s by merge %(merge)s")
+    ) % words
 
 
 def table(wanted: Wanted, *, sources: dict[str, str]) -> tuple[list[str], Iterator[tables.Row]]:

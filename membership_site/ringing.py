@@ -12,6 +12,7 @@ from importing import sending, uploading
 from members import joining, leaving, verifying, waking
 from membership_site import closing
 from points import holding, reserving
+from privacy import falling_due
 from tiers import rehearsing
 
 RING = Actor.job("ring")
@@ -38,5 +39,6 @@ def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     transactions.commit(waking.end_cooling_off, at=clock.now())
     while transactions.commit(leaving.close_due, at=clock.now(), actor=RING) == leaving.AT_ONCE:
         pass
+    falling_due.settle(actor=RING)
     while transactions.commit(reserving.lapse, at=clock.now(), today=clock.today(), actor=RING) == holding.AT_ONCE:
         pass

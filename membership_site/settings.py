@@ -14,6 +14,9 @@ env = Environment()
 SITE_ENV = env.choice("SITE_ENV", "production", "local", "test")
 SECRET_KEY = env.text("SECRET_KEY", "a long random text")
 PERSONAL_DATA_KEY = env.key("PERSONAL_DATA_KEY")
+PERSONAL_DATA_EARLIER_KEYS = env.keys(
+    "PERSONAL_DATA_EARLIER_KEYS", "the master keys that members' keys were wrapped by before PERSONAL_DATA_KEY"
+)
 LOOKUP_KEY = env.key("LOOKUP_KEY")
 # Tests seal with a key that everybody knows.
 SEAL_KEY = env.key("SEAL_KEY", default=bytes(32)) if SITE_ENV == "test" else env.key("SEAL_KEY")
@@ -28,6 +31,7 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", "origins with their sch
 TIME_ZONE = env.text("BANK_TIME_ZONE", "the bank's zone", default="Asia/Shanghai")
 NIGHT_CHUNK_MEMBERS = env.number("NIGHT_CHUNK_MEMBERS", "members a chunk of the night", default=20_000)
 NIGHT_WORKERS = env.number("NIGHT_WORKERS", "workers that may share a night", default=2)
+MERGE_UNDO_DAYS = env.number("MERGE_UNDO_DAYS", "days until which a merge of two records can be undone", default=30)
 TIER_PROTECTION_MONTHS = env.number(
     "TIER_PROTECTION_MONTHS", "months that an invitation, freeze or override may last at most", default=24
 )
@@ -54,6 +58,10 @@ SITE_URL = env.text("SITE_URL", "this site's address, for links in messages", de
 PII_REVEALS_A_DAY = env.number(
     "PII_REVEALS_A_DAY", "how many people one of the staff may see in clear a day", default=50
 )
+EXPORTS_A_DAY = env.number("EXPORTS_A_DAY", "copies of his data that a member may ask for a day", default=3)
+BACKUP_DAYS = env.number(
+    "BACKUP_DAYS", "days after which the bank's last backup with destroyed data is gone", default=35
+)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
 if SITE_ENV == "production":
     # Whoever reads a console or a file would read everybody's codes.
@@ -75,6 +83,7 @@ AUTH_USER_MODEL = "access.User"
 INSTALLED_APPS = [
     "membership_site.apps.MembershipSite",
     "portal",
+    "privacy",
     "books",
     "campaigns",
     "tiers",
@@ -159,6 +168,7 @@ OAUTH2_PROVIDER_APPLICATION_MODEL = "access.SystemClient"
 OAUTH2_PROVIDER = {
     "SCOPES": {
         "activities:write": _("Report activities"),
+        "facts:write": _("Report facts of members"),
         "members:read": _("Read members, their tiers and points"),
         "redemptions:write": _("Redeem points for members, and cancel what was redeemed"),
     },
@@ -253,6 +263,7 @@ SPECTACULAR_SETTINGS = {
     "OAUTH2_TOKEN_URL": "/oauth/token",
     "OAUTH2_SCOPES": {
         "activities:write": "Report activities",
+        "facts:write": "Report facts of members",
         "members:read": "Read members, their tiers and points",
         "redemptions:write": "Redeem points for members, and cancel what was redeemed",
     },

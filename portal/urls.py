@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import code_sign_in, consenting, families, joining, leaving, preferring, using, views
+from portal import code_sign_in, consenting, families, joining, leaving, my_data, my_details, preferring, using, views
 
 app_name = "portal"
 urlpatterns = [
@@ -22,6 +22,14 @@ urlpatterns = [
     path("me/preferences", preferring.preferences_page, name="preferences"),
     path("me/leave", leaving.leave, name="leave"),
     path("me/stay", leaving.stay, name="stay"),
+    path("me/data", my_data.data, name="data"),
+    path("me/data/copy", my_data.copy, name="data_copy"),
+    path("me/data/code", my_data.send_code, name="data_code"),
+    path("me/data/copies/<uuid:export_id>", my_data.fetch, name="data_fetch"),
+    path("me/data/erase", my_data.erase, name="erase"),
+    path("me/data/keep", my_data.keep, name="data_keep"),
+    path("me/details", my_details.details, name="details"),
+    path("me/details/correct", my_details.correct, name="details_correct"),
     path("agree", consenting.agree, name="agree"),
     path("join", joining.begin, name="join"),
     path("join/code", joining.code, name="join_code"),

@@ -33,6 +33,15 @@ IMPORTS: dict[str, Limit] = {
     Role.PROGRAMME_MANAGER: Limit(single=None, a_day=None),
 }
 
+# What destroys, or tells others, has no amount either.
+COMPLIANCE_ALONE: dict[str, Limit] = {Role.COMPLIANCE: Limit(single=None, a_day=None)}
+
+# Nor has a merge of two records.
+MERGES: dict[str, Limit] = {
+    Role.BRANCH_MANAGER: Limit(single=None, a_day=None),
+    Role.COMPLIANCE: Limit(single=None, a_day=None),
+}
+
 # Kind of request, then role. A role without a line decides nothing of that kind, whatever else it may.
 LIMITS: dict[str, dict[str, Limit]] = {
     "access.posting": {Role.COMPLIANCE: Limit(single=None, a_day=None)},
@@ -40,6 +49,8 @@ LIMITS: dict[str, dict[str, Limit]] = {
     "importing.undo": IMPORTS,
     "importing.open": {Role.FINANCE: Limit(single=None, a_day=None)},
     "importing.undo_opening": {Role.FINANCE: Limit(single=None, a_day=None)},
+    "members.merge": MERGES,
+    "members.undo_merge": MERGES,
     "points.adjust": {
         Role.BRANCH_MANAGER: Limit(single=50_000, a_day=100_000),
         Role.FINANCE: Limit(single=None, a_day=None),
@@ -54,6 +65,13 @@ LIMITS: dict[str, dict[str, Limit]] = {
     "tiers.end_protection": {
         Role.BRANCH_MANAGER: Limit(single=None, a_day=None),
         Role.PROGRAMME_MANAGER: Limit(single=None, a_day=None),
+    },
+    "privacy.erase": COMPLIANCE_ALONE,
+    "privacy.destroy": COMPLIANCE_ALONE,
+    "privacy.disclose": COMPLIANCE_ALONE,
+    "privacy.export": {
+        Role.BRANCH_MANAGER: Limit(single=None, a_day=None),
+        Role.COMPLIANCE: Limit(single=None, a_day=None),
     },
     "tiers.rule_book": RULES,
     "tiers.roll_back": RULES,

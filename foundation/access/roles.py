@@ -14,11 +14,16 @@ RULES = PROGRAMME | {
     "jobs.view_businessdate",
 }
 # A member's page: the person masked, his accounts, his ledger, his standings and the decisions behind them.
-PEOPLE = {"members.view_member", "tiers.view_protection"}
+PEOPLE = {"members.view_member", "members.view_memberfile", "tiers.view_protection"}
+# What the bank knows of a member, corrected with him or his document at hand.
+MEND = {"members.mend_file"}
 # The person in clear, for a minute, with a reason and a trace.
 REVEAL = {"members.reveal_person"}
 # Who looks after whom.
 CARE = {"members.assign_manager"}
+# Two records of one person, and who lives with whom: found and asked for at the counter, decided by who leads it.
+SAME_PERSON = {"members.request_merge", "members.edit_household"}
+DECIDE_MERGE = {"members.decide_merge"}
 # What a teller does for a member who stands before him.
 COUNTER = {"points.redeem", "members.enrol_member"}
 # The bank's totals: no single member can be read out of them.
@@ -53,14 +58,36 @@ DECIDE_IMPORTS, DECIDE_OPENING = {"importing.decide_import"}, {"importing.decide
 PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
 DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
 
+# People's rights over their data: copies and erasures for who comes to the counter; terms, holds and disclosures are compliance's.
+PRIVACY = {"privacy.request_export", "privacy.request_erasure"}
+DECIDE_EXPORT, DECIDE_ERASURE = {"privacy.decide_export"}, {"privacy.decide_erasure"}
+READ_RETENTION = {"privacy.view_retention", "privacy.view_certificate", "privacy.view_destruction"}
+DISCLOSE = {"privacy.view_disclosure", "privacy.request_disclosure", "privacy.decide_disclosure"}
+RETENTION = {"privacy.hold", "privacy.request_destruction", "privacy.decide_destruction"}
+
 PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.TELLER: frozenset(RULES | PEOPLE | REVEAL | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE),
-    Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL),
+    Role.TELLER: frozenset(
+        RULES
+        | PEOPLE
+        | REVEAL
+        | MEND
+        | COUNTER
+        | SAME_PERSON
+        | REQUESTS
+        | PROPOSE_POINTS
+        | PROPOSE_TIERS
+        | FREEZE
+        | PRIVACY
+    ),
+    Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL | MEND),
     Role.BRANCH_MANAGER: frozenset(
         RULES
         | PEOPLE
         | REVEAL
+        | MEND
         | CARE
+        | SAME_PERSON
+        | DECIDE_MERGE
         | TOTALS
         | REQUESTS
         | PROPOSE_POINTS
@@ -77,6 +104,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | SEE_IMPORTS
         | START_IMPORTS
         | DECIDE_IMPORTS
+        | PRIVACY
+        | DECIDE_EXPORT
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         RULES
@@ -95,7 +124,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | {"tiers.start_rehearsal"}
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
-    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | REQUESTS | PROPOSE_POINTS),
+    Role.CUSTOMER_SERVICE: frozenset(
+        RULES | PEOPLE | REVEAL | MEND | SAME_PERSON | REQUESTS | PROPOSE_POINTS | PRIVACY
+    ),
     Role.ANALYST: frozenset(RULES | TOTALS | BOOKS),
     Role.COMPLIANCE: frozenset(
         RULES
@@ -113,11 +144,18 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | SUSPEND
         | DECIDE_REINSTATEMENT
         | CLOSE
+        | DECIDE_MERGE
         | DECIDE_RULES
         | REHEARSALS
         | ACCESS
         | DECIDE_POSTING
         | SEE_IMPORTS
+        | PRIVACY
+        | DECIDE_EXPORT
+        | DECIDE_ERASURE
+        | READ_RETENTION
+        | RETENTION
+        | DISCLOSE
     ),
     Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS | SEE_IMPORTS | DECIDE_OPENING),
     Role.PARTNER: frozenset(PROGRAMME),
@@ -135,12 +173,19 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | ACCESS
         | REHEARSALS
         | SEE_IMPORTS
+        | READ_RETENTION
         | {"tiers.view_draft"}
     ),
 }
 
 # What knows no branches: only a posting in a root of the tree gives it, since a part of it would tell of the rest.
-OF_THE_BANK = frozenset(RUNS | OUTBOX | TRAIL | {"outbox.change_obligation"})
+OF_THE_BANK = frozenset(
+    RUNS
+    | OUTBOX
+    | TRAIL
+    | READ_RETENTION
+    | {"outbox.change_obligation", "privacy.request_destruction", "privacy.decide_destruction"}
+)
 
 
 def permissions(postings: Iterable[StaffPosting]) -> set[str]:

@@ -64,9 +64,16 @@ class CodeId(_PrefixedUuid):
     prefix, regex = "cod_", r"cod_[0-9a-f]{32}"
 
 
+class ExportId(_PrefixedUuid):
+    """The id of a copy of a member's data."""
+
+    prefix, regex = "exp_", r"exp_[0-9a-f]{32}"
+
+
 register_converter(MemberId, "mem")
 register_converter(RedemptionId, "rdm")
 register_converter(RehearsalId, "reh")
 register_converter(DraftId, "drf")
 register_converter(EnrolmentId, "enr")
 register_converter(CodeId, "cod")
+register_converter(ExportId, "exp")

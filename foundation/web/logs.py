@@ -1,5 +1,6 @@
 """Logs: one JSON object a line with the request's or the run's id, and no personal data."""
 
+import re
 from typing import Any
 
 import structlog
@@ -8,11 +9,15 @@ import structlog
 PERSONAL = {"ip", "user_agent", "username", "email", "phone", "name", "full_name", "password", "query"}
 
 
+# What an address should never hold, and a stranger may write into one: a long number, a mail address, letters that no address of ours has.
+UNTOLD = re.compile(r"\d{9,}[Xx]?|[^/\s]+@[^/\s]+|[^\x00-\x7f]+")
+
+
 def drop_personal(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Remove the keys that may hold personal data, whoever bound them, and the query of an address."""
+    """Remove the keys that may hold personal data, whoever bound them, and from an address its query and what no address of ours holds."""
     kept = {key: value for key, value in event.items() if key not in PERSONAL}
     if isinstance(kept.get("request"), str):
-        kept["request"] = kept["request"].partition("?")[0]
+        kept["request"] = UNTOLD.sub("…", kept["request"].partition("?")[0])
     return kept
 
 

@@ -21,10 +21,12 @@ from foundation.outbox.models import Obligation
 from importing.models import Import
 from members import families, joining
 from members.details import Details
-from members.models import Enrolment, FamilyMembership, Member, OneTimeCode, Person
+from members.models import Enrolment, FamilyMembership, Member, Merge, OneTimeCode, Person
 from members.sealing import PersonalData, seal_person
 from points import correcting, redeeming
 from points.models import CorrectionFile, PointCurrency, Redemption
+from privacy import certificates
+from privacy.models import Certificate, Destruction, Export, LegalHold
 from tests.api.conftest import bearing, earn, system
 from tests.books.cast import close_books
 from tests.console.conftest import House, house, posted  # noqa: F401  (a fixture of the console's tests, used here too)
@@ -32,6 +34,7 @@ from tests.factories import (
     AccountFactory,
     ActivityFactory,
     EarningRuleVersionFactory,
+    MemberFactory,
     SourceFactory,
     StaffFactory,
     UserFactory,
@@ -62,6 +65,9 @@ class Side:
     code: OneTimeCode
     protection: Protection
     imported: Import
+    export: Export
+    hold: LegalHold
+    merge: Merge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +81,9 @@ class Estate:
     intake: Intake
     draft: Draft
     rehearsal: Rehearsal
+    destruction: Destruction
+    certificate: Certificate
+    hold: LegalHold
 
 
 def side(member: Member, *, points: int, word: str, phone: str) -> Side:
@@ -131,6 +140,9 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
         details=Details.of(full_name=f"Joiner{word} {word}son", phone=phone.replace("0000", "5555", 1)), via="sms", channel="branch",
         today=MONDAY, at=clock.now(), actor=SYSTEM, branch=member.branch,
     )  # fmt: skip
+    gone = MemberFactory(
+        number=f"GONE-{word}", branch=member.branch, status="closed", closed_on=MONDAY, merged_into=member
+    )
     return Side(
         member=member,
         request=request,
@@ -155,6 +167,13 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
             uploaded_at=NOON,
             keep_until=NOON,
         ),
+        export=Export.objects.create(
+            member=member, channel="portal", language="en", asked_at=NOON, asked_by=member.user
+        ),
+        hold=LegalHold.objects.create(
+            member=member, reason=f"court-{word}", starts_on=MONDAY, placed_by=maker, placed_at=NOON
+        ),
+        merge=Merge.objects.create(kept=member, gone=gone, merged_at=NOON, booked_on=MONDAY, request_id=uuid.uuid4()),
     )
 
 
@@ -176,7 +195,12 @@ def estate(house: House) -> Estate:  # noqa: F811
         programme=programme, document={}, digest="0" * 64, months=1, starts_on=MONDAY, ends_on=MONDAY, dates=1, members=2,
         expected_seconds=1, started_by="test", started_at=NOON,
     )  # fmt: skip
-    return Estate(house, near, far, run, intake, draft, rehearsal)
+    destruction = Destruction.objects.create(data_class="messages", before=MONDAY, found_on=MONDAY, rows=1)
+    certificate = certificates.certify(kind="destruction", subject="outbox", document={}, at=NOON)
+    hold = LegalHold.objects.create(
+        data_class="audit", reason="inquiry", starts_on=MONDAY, placed_by=near.file.uploaded_by, placed_at=NOON
+    )
+    return Estate(house, near, far, run, intake, draft, rehearsal, destruction, certificate, hold)
 
 
 def person(estate: Estate, who: str, branch: Branch) -> User | None:

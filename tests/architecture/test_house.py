@@ -15,6 +15,7 @@ from django.db import connection, models
 LAYERS = [
     "membership_site",
     "portal",
+    "privacy",
     "books",
     "campaigns",
     "tiers",

@@ -23,6 +23,7 @@ AUDIT, FACTS, ENTRIES, HOLDS, DECISIONS, SEALS, REQUESTS, VERSIONS, OUTBOX, DERI
 MOVES = "status changes, written once, and the event of the move, the approval or the enrolment that made them"
 MARKS = "the member's own marks, and the event of the report that changed his contact"
 CODES, SENT = "codes, which keep when they were sent, tried and used", "the outbox row that it does"
+MERGES = "the merge, which names what moved, and its event"
 
 # A verb without a line here fails, so that its author says what remembers it.
 TRAILS = {
@@ -45,6 +46,19 @@ TRAILS = {
     "foundation.outbox.relaying.handle": OUTBOX,
     "foundation.outbox.relaying.try_again": AUDIT,
     "membership_site.configuring.configure": AUDIT,
+    "membership_site.merging.merge": AUDIT,
+    "membership_site.merging.undo": AUDIT,
+    "membership_site.merge_requests.ask": REQUESTS,
+    "membership_site.merge_requests.ask_to_undo": REQUESTS,
+    "members.merging.hand_on": MERGES,
+    "members.doubles.set_apart": AUDIT,
+    "members.housing.move_in": AUDIT,
+    "members.housing.move_out": AUDIT,
+    "points.moving.move": ENTRIES,
+    "points.moving.move_back": ENTRIES,
+    "activity.carrying.carry": FACTS,
+    "tiers.keeping.keep_higher": MERGES,
+    "tiers.keeping.let_go": MERGES,
     "members.enrolling.enrol": AUDIT,
     "members.revealing.reveal": AUDIT,
     "members.revealing.keep_refusal": AUDIT,
@@ -72,6 +86,11 @@ TRAILS = {
     "members.inviting.invite": AUDIT,
     "members.inviting.invite_again": AUDIT,
     "activity.idling.settle": MOVES,
+    "members.knowing.put": AUDIT,
+    "members.knowing.confirm": AUDIT,
+    "members.taking_facts.take": AUDIT,
+    "membership_site.keeping_files.keep": DERIVED,
+    "membership_site.seeding.know": "the audit event of taking_facts.take",
     "foundation.messaging.sending.send": SENT,
     "members.consents.give": AUDIT,
     "members.consents.withdraw": AUDIT,
@@ -170,6 +189,26 @@ TRAILS = {
     "tiers.warning.warn": OUTBOX,
     "tiers.rolling.roll_up": DERIVED,
     "tiers.rolling.rebuild": DERIVED,
+    "privacy.confirming.confirm": AUDIT,
+    "privacy.confirming.send_code": CODES,
+    "privacy.destroying.find": AUDIT,
+    "privacy.destroying.ask": REQUESTS,
+    "privacy.destroying.do": REQUESTS,
+    "privacy.destroying.go_on": AUDIT,
+    "privacy.disclosing.ask": REQUESTS,
+    "privacy.disclosing.do": REQUESTS,
+    "privacy.erasing.ask": AUDIT,
+    "privacy.erasing.withdraw": AUDIT,
+    "privacy.erasing.execute": AUDIT,
+    "privacy.erasing_for.ask": REQUESTS,
+    "privacy.erasing_for.do": REQUESTS,
+    "privacy.exporting.ask": AUDIT,
+    "privacy.exporting.make": SENT,
+    "privacy.exporting.take": AUDIT,
+    "privacy.exporting_for.ask": REQUESTS,
+    "privacy.exporting_for.do": REQUESTS,
+    "privacy.holding.place": AUDIT,
+    "privacy.holding.lift": AUDIT,
 }
 
 

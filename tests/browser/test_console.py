@@ -20,6 +20,7 @@ PAGES = (
     "/console/",
     "/console/approvals/request/",
     "/console/members/member/",
+    "/console/members/memberfile/",
     "/console/access/branch/",
     "/console/access/staffposting/",
     "/console/tiers/programme/",
@@ -40,6 +41,10 @@ PAGES = (
     "/console/audit/auditevent/",
     "/console/audit/auditevent/export/",
     "/console/access/",
+    "/console/privacy/retention/",
+    "/console/privacy/retention/hold/",
+    "/console/privacy/destruction/",
+    "/console/privacy/certificate/",
     "/console/books/liability/",
     "/console/books/days/",
     "/console/books/breakage/",
@@ -60,7 +65,7 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
     member, book = Member.objects.order_by("number")[1], RuleBook.objects.earliest("id")
     tabs = [
         f"/console/members/member/{member.pk}/?tab={tab}"
-        for tab in ("tier", "points", "timeline", "accounts", "consents", "family")
+        for tab in ("tier", "points", "timeline", "file", "accounts", "consents", "contacts", "family", "audit")
     ]
     day = f"/console/books/days/{DailyBalance.objects.latest('business_date').business_date}/"
     currency = f"/console/points/pointcurrency/{PointCurrency.objects.get(code='reward').pk}/"
@@ -71,6 +76,7 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
     kinds = (
         "/console/",
         "/console/members/member/",
+        f"/console/members/member/{member.pk}/data/",
         *tabs,
         *explorer,
         f"/console/tiers/rulebook/{book.pk}/",

@@ -64,6 +64,10 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(
         "/me/consents",
         "/me/preferences",
         "/me/leave",
+        "/me/data",
+        "/me/data/erase",
+        "/me/details",
+        "/me/details/correct",
         "/family",
         "/accounts/logout/",
     )

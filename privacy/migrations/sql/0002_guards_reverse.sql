@@ -1,0 +1,13 @@
+DROP FUNCTION privacy_destroy(uuid, date, text, integer);
+DROP TRIGGER written_once ON audit_auditevent;
+DROP FUNCTION privacy_refuse_change_of_trail();
+CREATE TRIGGER written_once BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_auditevent FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE audit_auditevent ENABLE ALWAYS TRIGGER written_once;
+DROP FUNCTION privacy_erase(bigint[], date, timestamptz);
+REVOKE UPDATE (lifted_at) ON privacy_legalhold FROM runtime;
+GRANT UPDATE ON privacy_legalhold TO runtime;
+GRANT DELETE ON privacy_erasure, privacy_legalhold, privacy_destruction, privacy_retentionterm TO runtime;
+GRANT UPDATE, DELETE ON privacy_certificate, privacy_erased, privacy_disclosure TO runtime;
+DROP TRIGGER written_once ON privacy_disclosure;
+DROP TRIGGER written_once ON privacy_erased;
+DROP TRIGGER written_once ON privacy_certificate;
