@@ -87,6 +87,17 @@ def write_reviews(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[
     ]
 
 
+def write_of_stolen_tokens(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Tell each member whose app was signed out since somebody used one of its tokens a second time; `about` is his user's id."""
+    members = Member.objects.select_related("person").filter(user_id__in=[one.payload["about"] for one in owed])
+    found = {str(member.user_id): member for member in members}
+    return [_stolen(one.key, found.get(one.payload["about"])) for one in owed]
+
+
+def _stolen(key: str, member: Member | None) -> Message | None:
+    return _to_member(key, member, _stolen_text, None) if member else None
+
+
 def _code(key: str, code: OneTimeCode | None, at: datetime.datetime) -> Message | None:
     if code is None or code.used_at or code.replaced_at or code.expires_at <= at:
         return None
@@ -168,3 +179,11 @@ def _merged_text(gone: Member) -> Callable[[Member, OneTimeCode | None], str]:
 def _review_text(member: Member, code: OneTimeCode | None) -> str:
     said = _("Are your details still right? Please look through them: %(link)s")
     return said % {"link": f"{settings.SITE_URL}/me/details"}
+
+
+def _stolen_text(member: Member, code: OneTimeCode | None) -> str:
+    said = _(
+        "An app was signed out of your membership: somebody may have copied its key. Sign in to it again,"
+        " or call us if it is not yours. Your apps: %(link)s"
+    )
+    return said % {"link": f"{settings.SITE_URL}/me/apps"}

@@ -53,6 +53,7 @@ MENU = [
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
             ("members.request_merge", "admin:members_doubles", _("Double records"), "people"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
+            ("importing.view_import", "admin:importing_import_changelist", _("Imports"), "intake"),
             ("members.invite_member", "admin:members_invitations", _("Invitations"), "people"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),

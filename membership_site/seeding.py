@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from activity.models import Activity, Source
 from foundation.access.models import Branch, Role, StaffPosting, SystemClient, User
+from foundation.access.scopes import OF_MEMBERS
 from foundation.actors import Actor
 from foundation.approvals.models import Request
 from foundation.jobs import statistics
@@ -122,6 +123,8 @@ INVENTED = {
     "employer": ("远帆贸易", "海港船务", "Ashdown & Keller", "Northwind Mills"),
     "post": ("会计", "工程师", "教师", "Manager", "Clerk"),
 }
+# An app of the members, as a demonstration has it; nothing answers at its first address: the code is read off the browser.
+APP_CLIENT = "member-app"
 VIPS = 200
 ASKED_FOR = (
     (500, "柜台排队过久补偿 Goodwill: an hour in the queue"),
@@ -301,6 +304,17 @@ def _open_logins(*, today: datetime.date) -> None:
             "authorization_grant_type": SystemClient.GRANT_CLIENT_CREDENTIALS,
             "client_secret": secret_of(SYSTEM_CLIENT),
             "scopes": ["activities:write", "facts:write", "members:read", "redemptions:write"],
+        },
+    )
+    SystemClient.objects.get_or_create(
+        client_id=APP_CLIENT,
+        defaults={
+            "name": "Member app",
+            "client_type": SystemClient.CLIENT_PUBLIC,
+            "authorization_grant_type": SystemClient.GRANT_AUTHORIZATION_CODE,
+            "client_secret": "",
+            "redirect_uris": "http://127.0.0.1:8765/back com.example.membership:/back",
+            "scopes": list(OF_MEMBERS),
         },
     )
 

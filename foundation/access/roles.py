@@ -51,6 +51,9 @@ SUSPEND, DECIDE_REINSTATEMENT = {"members.suspend_member"}, {"members.decide_rei
 CLOSE, INVITE = {"members.close_member"}, {"members.invite_member"}
 PROPOSE_TIERS = {"tiers.request_protection"}
 DECIDE_TIERS = {"tiers.decide_protection"}
+# Files of members, accounts, balances, holdings, opening points: who brings them, who lets them in, and finance for points.
+SEE_IMPORTS, START_IMPORTS = {"importing.view_import"}, {"importing.start_import"}
+DECIDE_IMPORTS, DECIDE_OPENING = {"importing.decide_import"}, {"importing.decide_opening"}
 # Rules are proposed by those who keep the programme, and decided by another of them or by compliance.
 PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
 DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
@@ -100,6 +103,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | PROPOSE_POSTING
         | PRIVACY
         | DECIDE_EXPORT
+        | SEE_IMPORTS
+        | START_IMPORTS
+        | DECIDE_IMPORTS
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         RULES
@@ -112,6 +118,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | PROPOSE_RULES
         | DECIDE_RULES
         | REHEARSALS
+        | SEE_IMPORTS
+        | START_IMPORTS
+        | DECIDE_IMPORTS
         | {"tiers.start_rehearsal"}
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
@@ -146,8 +155,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | READ_RETENTION
         | RETENTION
         | DISCLOSE
+        | SEE_IMPORTS
     ),
-    Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
+    Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS | SEE_IMPORTS | DECIDE_OPENING),
     Role.PARTNER: frozenset(PROGRAMME),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"} | ACCESS),
     # Reads all, masked, and who looked at what; changes nothing.
@@ -163,6 +173,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | ACCESS
         | REHEARSALS
         | READ_RETENTION
+        | SEE_IMPORTS
         | {"tiers.view_draft"}
     ),
 }
