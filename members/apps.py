@@ -6,6 +6,7 @@ class Members(AppConfig):
 
     def ready(self) -> None:
         """Let messages be written when the outbox sends them, and let reinstating be asked for under four eyes."""
+        from foundation.access import grants
         from foundation.approvals import kinds
         from foundation.messaging.sending import register
         from members import accepting, inviting, merging, suspending, verifying, writing
@@ -15,3 +16,5 @@ class Members(AppConfig):
         register(kind=inviting.INVITATION, write=writing.write_invitations)
         register(kind=merging.MERGED, write=writing.write_merged)
         kinds.register(suspending.KIND)
+        register(kind=writing.FILE_REVIEW, write=writing.write_reviews)
+        register(kind=grants.STOLEN, write=writing.write_of_stolen_tokens)

@@ -18,6 +18,7 @@ from foundation.approvals.models import employee_number_of
 from members.codes import OneTimeCode
 from members.consent_texts import Consent, ConsentText
 from members.enrolments import Enrolment
+from members.files import FactChange, MemberFile
 from members.households import Household, HouseholdMembership
 from members.merges import Merge, SetApart
 from members.preferences import Preference
@@ -28,12 +29,14 @@ __all__ = [
     "Consent",
     "ConsentText",
     "Enrolment",
+    "FactChange",
     "Family",
     "FamilyMembership",
     "FamilyMembershipQuerySet",
     "Household",
     "HouseholdMembership",
     "Member",
+    "MemberFile",
     "MemberQuerySet",
     "Merge",
     "OneTimeCode",

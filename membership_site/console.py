@@ -21,6 +21,7 @@ from foundation.web.browsing import BrowseAdmin
 from membership_site import (
     caring,
     corrections,
+    file_pages,
     freezes,
     households,
     ledger_pages,
@@ -48,9 +49,11 @@ MENU = [
         _("People"),
         [
             ("members.view_member", "admin:members_member_changelist", _("Members"), "people"),
+            ("members.view_memberfile", "admin:members_memberfile_changelist", _("Files to mend"), "book"),
             ("members.enrol_member", "admin:enrol", _("Enrol a member"), "earn"),
             ("members.request_merge", "admin:members_doubles", _("Double records"), "people"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
+            ("importing.view_import", "admin:importing_import_changelist", _("Imports"), "intake"),
             ("members.invite_member", "admin:members_invitations", _("Invitations"), "people"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),
@@ -147,6 +150,7 @@ class ConsoleSite(AdminSite):
             *households.addresses(self.admin_view),
             *revealing.urls(self.admin_view),
             *caring.urls(self.admin_view),
+            *file_pages.urls(self.admin_view),
             *ledger_pages.urls(),
             *reception.urls(self),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.

@@ -10,6 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.views import APIView
 
 from campaigns.models import EarningRule
+from foundation.access.models import SystemClient
 from foundation.web import problems
 from tests.access.conftest import Estate, Side
 from tiers.models import Programme
@@ -61,8 +62,11 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "form": "csv",
         "redemption_id": redemption,
         "file_id": side.file.pk,
+        "import_id": side.imported.pk,
+        "kind": "members",
         # An event, but no look at anybody.
         "look": side.event.pk,
+        "app_id": f"app_{the_app()}" if "app:" in route else the_app(),
         "date": "2026-03-02",
         "place": side.place.pk,
         "kept_id": side.member.pk,
@@ -84,6 +88,11 @@ def address(route: str, estate: Estate, side: Side) -> str:
     return "/" + PARAMETER.sub(lambda found: str(values[found[2]]), route)
 
 
+def the_app() -> int:
+    """Return the id of the app that the near member's phone may have."""
+    return SystemClient.objects.get(client_id="member-app").pk
+
+
 def thing(route: str, estate: Estate, side: Side) -> Any:
     """Return the id of what a page of the console is about."""
     programme = Programme.objects.get()
@@ -103,5 +112,6 @@ def thing(route: str, estate: Estate, side: Side) -> Any:
         "privacy/certificate": estate.certificate.pk,
         "jobs/jobrun": estate.run.pk,
         "activity/intake": estate.intake.pk,
+        "importing/import": side.imported.pk,
     }
     return next((value for part, value in ids.items() if part in route), uuid.UUID(int=0))

@@ -61,5 +61,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{'/api/v1':<10} {seeding.SYSTEM_CLIENT:<12} {seeding.secret_of(seeding.SYSTEM_CLIENT)}  OAuth client credentials"
         )
+        self.stdout.write(
+            f"{'/oauth':<10} {seeding.APP_CLIENT:<12} {'':<12}  OAuth code with PKCE, for members (docs/apps.md)"
+        )
         if settings.MESSAGES_PROVIDER == "file":
             self.stdout.write(f"{'messages':<10} codes and links to members are lines of {settings.MESSAGES_FILE}")
