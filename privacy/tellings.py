@@ -8,6 +8,7 @@ from oauth2_provider.models import get_access_token_model
 
 from campaigns import explaining
 from foundation.audit.models import AuditEvent
+from members import knowing
 from members.sealing import PARTS, open_person
 from points.models import Entry, PointCurrency
 from privacy.keeping import Disclosure
@@ -34,6 +35,19 @@ def identity(owner: "Owner") -> Iterator[dict[str, Any]]:
         "sign_in_name": member.user.username if member.user else "",
         **{part: getattr(data, part) if data else "" for part in PARTS},
     }
+
+
+def facts(owner: "Owner") -> Iterator[dict[str, Any]]:
+    """Yield each fact of his file in clear: its value, who told it, when, and whether it may be used."""
+    for known in knowing.read(owner.member, on=owner.today):
+        if known.value:
+            yield {
+                "fact": known.fact.code,
+                "value": known.value,
+                "source": known.source,
+                "told_on": known.told_on,
+                "may_be_used": not known.is_withheld,
+            }
 
 
 def whys(entries: Sequence[Entry]) -> list[dict[str, Any]]:
