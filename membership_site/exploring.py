@@ -138,6 +138,8 @@ def told(entry: Entry, sources: dict[str, str]) -> str:
             return _("redemption %(id)s") % {"id": rest}
         case "merge" | "unmerge":
             return moved(entry)
+        case "import":
+            return _("import %(id)s") % {"id": rest}
         case "transfer":
             return _("transfer %(id)s") % {"id": rest}
     return entry.cause

@@ -40,6 +40,9 @@ TRAIL = {"audit.view_auditevent", "audit.export_auditevent"}
 ACCESS = {"access.view_role", "access.view_staffposting"}
 PROPOSE_POSTING = {"access.request_posting"}
 DECIDE_POSTING = {"access.decide_posting"}
+# Who has lost what he signs in with: his second factors are taken away, or his sign-in is closed, under four eyes.
+PROPOSE_SIGN_IN = {"access.request_sign_in"}
+DECIDE_SIGN_IN = {"access.decide_sign_in"}
 # Four eyes: everybody with a need reads the requests of his branches; who proposes and who decides is said kind by kind.
 REQUESTS = {"approvals.view_request"}
 PROPOSE_POINTS = {"points.request_adjustment"}
@@ -51,6 +54,9 @@ SUSPEND, DECIDE_REINSTATEMENT = {"members.suspend_member"}, {"members.decide_rei
 CLOSE, INVITE = {"members.close_member"}, {"members.invite_member"}
 PROPOSE_TIERS = {"tiers.request_protection"}
 DECIDE_TIERS = {"tiers.decide_protection"}
+# Files of members, accounts, balances, holdings, opening points: who brings them, who lets them in, and finance for points.
+SEE_IMPORTS, START_IMPORTS = {"importing.view_import"}, {"importing.start_import"}
+DECIDE_IMPORTS, DECIDE_OPENING = {"importing.decide_import"}, {"importing.decide_opening"}
 # Rules are proposed by those who keep the programme, and decided by another of them or by compliance.
 PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
 DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
@@ -98,8 +104,12 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | INVITE
         | ACCESS
         | PROPOSE_POSTING
+        | PROPOSE_SIGN_IN
         | PRIVACY
         | DECIDE_EXPORT
+        | SEE_IMPORTS
+        | START_IMPORTS
+        | DECIDE_IMPORTS
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         RULES
@@ -112,11 +122,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | PROPOSE_RULES
         | DECIDE_RULES
         | REHEARSALS
+        | SEE_IMPORTS
+        | START_IMPORTS
+        | DECIDE_IMPORTS
         | {"tiers.start_rehearsal"}
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
     Role.CUSTOMER_SERVICE: frozenset(
-        RULES | PEOPLE | REVEAL | MEND | SAME_PERSON | REQUESTS | PROPOSE_POINTS | PRIVACY
+        RULES | PEOPLE | REVEAL | MEND | SAME_PERSON | REQUESTS | PROPOSE_POINTS | PROPOSE_SIGN_IN | PRIVACY
     ),
     Role.ANALYST: frozenset(RULES | TOTALS | BOOKS),
     Role.COMPLIANCE: frozenset(
@@ -140,14 +153,16 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | REHEARSALS
         | ACCESS
         | DECIDE_POSTING
+        | DECIDE_SIGN_IN
         | PRIVACY
         | DECIDE_EXPORT
         | DECIDE_ERASURE
         | READ_RETENTION
         | RETENTION
         | DISCLOSE
+        | SEE_IMPORTS
     ),
-    Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
+    Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS | SEE_IMPORTS | DECIDE_OPENING),
     Role.PARTNER: frozenset(PROGRAMME),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"} | ACCESS),
     # Reads all, masked, and who looked at what; changes nothing.
@@ -163,6 +178,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | ACCESS
         | REHEARSALS
         | READ_RETENTION
+        | SEE_IMPORTS
         | {"tiers.view_draft"}
     ),
 }

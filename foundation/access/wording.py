@@ -54,6 +54,10 @@ WORDS: dict[str, Any] = {
     "privacy.view_disclosure": _("read disclosures to authorities"),
     "privacy.request_disclosure": _("ask to disclose to an authority"),
     "privacy.decide_disclosure": _("decide on disclosures"),
+    "importing.view_import": _("read imports"),
+    "importing.start_import": _("import files"),
+    "importing.decide_import": _("decide on imports"),
+    "importing.decide_opening": _("decide on imports of opening points"),
     "activity.view_intake": _("read intakes"),
     "activity.view_parkedreversal": _("read parked reversals"),
     "jobs.view_businessdate": _("read business dates"),
@@ -68,4 +72,6 @@ WORDS: dict[str, Any] = {
     "access.view_staffposting": _("read staff postings"),
     "access.request_posting": _("ask for changes of postings"),
     "access.decide_posting": _("decide on changes of postings"),
+    "access.request_sign_in": _("ask to reset or close a sign-in"),
+    "access.decide_sign_in": _("decide on resetting or closing a sign-in"),
 }

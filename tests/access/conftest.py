@@ -18,6 +18,7 @@ from foundation.audit.recording import record
 from foundation.jobs import clock
 from foundation.jobs.models import Bank, JobRun
 from foundation.outbox.models import Obligation
+from importing.models import Import
 from members import families, joining
 from members.details import Details
 from members.models import Enrolment, FamilyMembership, Member, Merge, OneTimeCode, Person
@@ -37,13 +38,15 @@ from tests.factories import (
     MemberFactory,
     SourceFactory,
     StaffFactory,
+    StaffPostingFactory,
     UserFactory,
 )
 from tests.points.cast import MONDAY
 from tiers.models import Draft, Programme, Protection, Rehearsal
 
 SCOPES = ("activities:write", "members:read", "redemptions:write", "")
-PEOPLE = ("stranger", "member", "unposted", *Role.values)
+# A teller without a second factor is one of them: nothing but setting one up is open to him.
+PEOPLE = ("stranger", "member", "unposted", "factorless", *Role.values)
 NOON = datetime.datetime(2026, 3, 2, 4, tzinfo=datetime.UTC)
 SYSTEM = Actor.job("test")
 NEAR_POINTS, FAR_POINTS = 12_345, 987_654
@@ -67,6 +70,7 @@ class Side:
     export: Export
     hold: LegalHold
     merge: Merge
+    imported: Import
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +167,16 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
             member=member, reason=f"court-{word}", starts_on=MONDAY, placed_by=maker, placed_at=NOON
         ),
         merge=Merge.objects.create(kept=member, gone=gone, merged_at=NOON, booked_on=MONDAY, request_id=uuid.uuid4()),
+        imported=Import.objects.create(
+            kind="members",
+            source=f"source-{word}",
+            name=f"{word}.csv",
+            branch=member.branch,
+            headers=[f"head-{word}"],
+            uploaded_by=maker,
+            uploaded_at=NOON,
+            keep_until=NOON,
+        ),
     )
 
 
@@ -199,6 +213,8 @@ def person(estate: Estate, who: str, branch: Branch) -> User | None:
         return None
     if who == "member":
         return estate.near.member.user
+    if who == "factorless":
+        return StaffPostingFactory(user=StaffFactory(factor=False), branch=branch).user
     return StaffFactory() if who == "unposted" else posted(Role(who), branch)
 
 

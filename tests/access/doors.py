@@ -62,6 +62,8 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "form": "csv",
         "redemption_id": redemption,
         "file_id": side.file.pk,
+        "import_id": side.imported.pk,
+        "kind": "members",
         # An event, but no look at anybody.
         "look": side.event.pk,
         "app_id": f"app_{the_app()}" if "app:" in route else the_app(),
@@ -76,6 +78,9 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "secret": "nobody-knows",
         "doing": "suspend",
         "rehearsal_id": f"reh_{estate.rehearsal.pk}" if "reh:" in route else estate.rehearsal.pk,
+        # Of nobody.
+        "factor_id": 1,
+        "sign_in_id": 1,
         "export_id": f"exp_{side.export.pk.hex}" if "exp:" in route else side.export.pk,
         "hold_id": estate.hold.pk if "privacy/" in route else side.hold.pk,
         "destruction_id": estate.destruction.pk,
@@ -110,5 +115,6 @@ def thing(route: str, estate: Estate, side: Side) -> Any:
         "privacy/certificate": estate.certificate.pk,
         "jobs/jobrun": estate.run.pk,
         "activity/intake": estate.intake.pk,
+        "importing/import": side.imported.pk,
     }
     return next((value for part, value in ids.items() if part in route), uuid.UUID(int=0))

@@ -33,6 +33,7 @@ PAGES = (
     "/console/points/pointcurrency/",
     "/console/jobs/jobrun/",
     "/console/jobs/businessdate/",
+    "/console/importing/import/",
     "/console/activity/intake/",
     "/console/outbox/obligation/",
     "/console/activity/parkedreversal/",
