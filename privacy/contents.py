@@ -16,6 +16,8 @@ from campaigns.models import CapUse, RefusedClawback
 from foundation.messaging import sending
 from foundation.outbox.models import Obligation
 from foundation.web.browsing import past
+from members.households import HouseholdMembership
+from members.merges import Merge
 from members.models import (
     Account,
     Assignment,
@@ -28,6 +30,8 @@ from members.models import (
     OneTimeCode,
     Person,
 )
+from members.preferences import Preference
+from members.states import StatusChange
 from points.models import Allocation, Entry, Freeze, Hold, HoldPart, Lot, PoolGrant, PoolMonth, Purse, Redemption
 from privacy import tellings
 from privacy.models import Disclosure, Erasure, Export
@@ -111,6 +115,18 @@ SECTIONS: tuple[Section, ...] = (
     Section(code="identity", title=_("Who you are"), models=[Member, Person], rows=tellings.identity),
     Section(code="facts", title=_("What the bank knows of you"), models=[MemberFile], rows=tellings.facts),
     Section(code="fact_changes", title=_("Who changed what"), models=[FactChange], rows=tellings.fact_changes),
+    own("preferences", _("Your wishes for messages"), Preference, ("pk",)),
+    # A note of the staff could tell of an inquiry.
+    own("status_changes", _("States of your membership"), StatusChange, ("id",), without=["note", "actor"]),
+    own("households", _("Your households"), HouseholdMembership, ("id",)),
+    own(
+        "merges",
+        _("Records merged with yours"),
+        Merge,
+        ("id",),
+        of=lambda owner: Q(kept=owner.member) | Q(gone=owner.member),
+        without=["request_id", "undoing_request_id"],
+    ),
     own("accounts", _("Your accounts"), Account, ("id",), without=["closing_booked_on"]),
     own(
         "consents",
@@ -223,6 +239,7 @@ SECTIONS: tuple[Section, ...] = (
 
 # What has a path to a member, or to a user, and is in no section; why.
 EXCEPTED: dict[str, str] = {
+    "members.SetApart": "the staff's note that two records are two people; the other is somebody else",
     "activity.ReportedId": "an index of the ids of the activities and refunds that are told",
     "tiers.RunningTotal": "worked out from the activities and balances that are told; rebuilt at will",
     "tiers.LateJump": "worked out from the activities and balances that are told; rebuilt at will",
