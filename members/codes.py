@@ -19,6 +19,8 @@ class OneTimeCode(models.Model):
         ENROL = "enrol", _("enrolment")
         RESUME = "resume", _("going on with an enrolment")
         SIGN_IN = "sign_in", _("sign-in")
+        CONFIRM = "confirm", _("confirming who is there")
+        CONTACT = "contact", _("change of contact")
 
     class Form(models.TextChoices):
         DIGITS = "digits", _("six digits")
@@ -47,7 +49,9 @@ class OneTimeCode(models.Model):
         verbose_name = _("one-time code")
         verbose_name_plural = _("one-time codes")
         constraints = [
-            models.CheckConstraint(condition=Q(purpose__in=["enrol", "resume", "sign_in"]), name="code_purpose_known"),
+            models.CheckConstraint(
+                condition=Q(purpose__in=["enrol", "resume", "sign_in", "confirm", "contact"]), name="code_purpose_known"
+            ),
             models.CheckConstraint(condition=Q(attempts__lte=MOST_ATTEMPTS), name="code_tried_five_times_at_most"),
             models.CheckConstraint(condition=Q(expires_at__gt=F("sent_at")), name="code_expires_after_it_is_sent"),
             models.CheckConstraint(

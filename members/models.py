@@ -17,6 +17,7 @@ from foundation.access.models import Branch, User
 from foundation.approvals.models import employee_number_of
 from members.codes import OneTimeCode
 from members.consent_texts import Consent, ConsentText
+from members.contact_changes import ContactChange
 from members.enrolments import Enrolment
 from members.files import FactChange, MemberFile
 from members.households import Household, HouseholdMembership
@@ -28,6 +29,7 @@ __all__ = [
     "Account",
     "Consent",
     "ConsentText",
+    "ContactChange",
     "Enrolment",
     "FactChange",
     "Family",

@@ -4,18 +4,22 @@ The address is unsealed here, as the message is sent; nothing of it is kept or l
 """
 
 import datetime
+import uuid
 from collections.abc import Callable, Sequence
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from foundation.access import noticing
+from foundation.access.models import User
 from foundation.messaging.providers import MAIL, SMS, Message
 from foundation.outbox.models import Obligation
-from members import inviting, joining, preferring, verifying
+from members import contacting, inviting, joining, preferring, verifying
 from members.codes import OneTimeCode
-from members.models import Member
+from members.models import ContactChange, Member
 from members.preferences import Topic, Way
 from members.sealing import PersonalData, open_person
 
@@ -25,7 +29,7 @@ Form, Purpose = OneTimeCode.Form, OneTimeCode.Purpose
 
 def write_codes(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
     """Write each code to whom it belongs; nothing for decoys that are nobody's, for what is over, used or replaced."""
-    codes = OneTimeCode.objects.select_related("enrolment__known_member__person", "member__person")
+    codes = OneTimeCode.objects.select_related("enrolment__known_member__person", "member__person", "contact_change")
     found = {str(code.pk): code for code in codes.filter(pk__in=[one.payload["about"] for one in owed])}
     return [_code(one.key, found.get(one.payload["about"]), at) for one in owed]
 
@@ -101,6 +105,8 @@ def _stolen(key: str, member: Member | None) -> Message | None:
 def _code(key: str, code: OneTimeCode | None, at: datetime.datetime) -> Message | None:
     if code is None or code.used_at or code.replaced_at or code.expires_at <= at:
         return None
+    if code.member and code.purpose == Purpose.CONTACT:
+        return _to_new_contact(key, code, code.member)
     if code.member:
         return _to_member(key, code.member, _sign_in_text, code)
     if code.enrolment is None or code.enrolment.wrapped_key is None:
@@ -137,7 +143,60 @@ def _enrol_text(code: OneTimeCode) -> str:
     return said % {"code": secret, "reference": reference}
 
 
+def _to_new_contact(key: str, code: OneTimeCode, member: Member) -> Message | None:
+    secret = {"code": verifying.secret_of(code)}
+
+    def text() -> str:
+        return _("%(code)s is your code to be reached here from now on, for ten minutes. Tell it to nobody.") % secret
+
+    return _to(key, member, contacting.contact_of(code.contact_change), text)
+
+
+def write_notices(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Write each word about a sign-in to the member whose it is, or to the mail address of one of the staff."""
+    return [_notice(one) for one in owed]
+
+
+def _notice(owed: Obligation) -> Message | None:
+    user_id, happened, at, row = noticing.read(owed.payload["about"])
+    told_at = timezone.localtime(at, timezone.get_default_timezone())
+    told = f"{told_at:%Y-%m-%d %H:%M}"
+
+    def text() -> str:
+        more = _("Was it not you? Change your password, and tell the bank: %(link)s")
+        link = {"link": f"{settings.SITE_URL}/security/"}
+        return " ".join([str(happened.label) % {"at": told}, more % link])
+
+    member = Member.objects.select_related("person").filter(user=user_id).first()
+    if member is None:
+        user = User.objects.filter(pk=user_id).first()
+        if user is None or not user.email:
+            return None
+        with override(settings.LANGUAGE_CODE):
+            return Message(key=owed.key, via=MAIL, to=user.email, subject=_("Your sign-in"), text=text())
+    if row:
+        which, _colon, code_id = row.partition(":")
+        change = ContactChange.objects.filter(pk=uuid.UUID(code_id)).first()
+        if change is None:
+            return None
+        to = contacting.contact_before(change) if which == "before" else contacting.contact_of(change)
+        return _to(owed.key, member, to, text)
+    return _to(owed.key, member, open_person(member.person) if hasattr(member, "person") else PersonalData(), text)
+
+
+def _to(key: str, member: Member, data: PersonalData, text: Callable[[], str]) -> Message | None:
+    """Return a message to the phone of `data`, else its mail address, in the member's language; None where there is neither."""
+    via, to = (SMS, data.phone) if data.phone else (MAIL, data.email)
+    if not to:
+        return None
+    with override(member.language or settings.LANGUAGE_CODE):
+        return Message(key=key, via=via, to=to, subject=_("Your sign-in"), text=text())
+
+
 def _sign_in_text(member: Member, code: OneTimeCode | None) -> str:
+    if code and code.purpose == Purpose.CONFIRM:
+        said = _("%(code)s is your code to confirm that it is you, for ten minutes. The bank never asks for it.")
+        return said % {"code": verifying.secret_of(code)}
     said = _("%(code)s is your code to sign in, for ten minutes. Tell it to nobody: the bank never asks for it.")
     return said % {"code": verifying.secret_of(code) if code else ""}
 

@@ -29,6 +29,7 @@ from membership_site import (
     merges,
     reception,
     revealing,
+    sign_ins,
     statuses,
 )
 from membership_site.home import home
@@ -43,6 +44,7 @@ MENU = [
         [
             ("", "admin:index", _("Home"), "home"),
             ("approvals.view_request", INBOX, _("Approvals"), "approve"),
+            ("", "security:index", _("Sign-in and devices"), "badge"),
         ],
     ),
     (
@@ -54,6 +56,7 @@ MENU = [
             ("members.request_merge", "admin:members_doubles", _("Double records"), "people"),
             ("members.assign_manager", "admin:members_care", _("Relationship managers"), "people"),
             ("importing.view_import", "admin:importing_import_changelist", _("Imports"), "intake"),
+            ("access.request_sign_in", "admin:access_sign_ins", _("Help with a sign-in"), "badge"),
             ("members.invite_member", "admin:members_invitations", _("Invitations"), "people"),
             ("access.view_branch", "admin:access_branch_changelist", _("Branches"), "branch"),
             ("access.view_staffposting", "admin:access_staffposting_changelist", _("Staff postings"), "badge"),
@@ -151,6 +154,7 @@ class ConsoleSite(AdminSite):
             *revealing.urls(self.admin_view),
             *caring.urls(self.admin_view),
             *file_pages.urls(self.admin_view),
+            *sign_ins.urls(self.admin_view),
             *ledger_pages.urls(),
             *reception.urls(self),
             # Of Django's own pages only the models' stay: passwords, pop-ups and app lists have no place here.

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from prometheus_client import Counter
 
 from foundation import transactions
-from foundation.access import visibility
+from foundation.access import stepping_up, visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.refusals import Refusal
 from foundation.web.requests import actor
@@ -48,6 +48,8 @@ def urls(view: Callable) -> list[URLPattern]:
 def reveal(request: HttpRequest, member_id: int) -> HttpResponse:
     """Ask for the reason, keep the trace, and lead to the page in clear."""
     member = _of_his_branches(request, member_id)
+    if stepping_up.is_asked(request, for_what=stepping_up.REVEAL, at=moment_of(request.user)):
+        return stepping_up.confirm_first(request.path)
     form = ReasonForm(request.POST or None)
     status = 200
     if form.is_valid():

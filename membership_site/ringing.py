@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from foundation import transactions
-from foundation.access import grants
+from foundation.access import ending, grants
 from foundation.actors import Actor
 from foundation.approvals import expiring
 from foundation.idempotency import purging
@@ -37,6 +37,7 @@ def ring(*, close: Callable[[], None], relay: Callable[[], None]) -> None:
     transactions.commit(joining.forget, at=clock.now())
     transactions.commit(verifying.forget, at=clock.now())
     transactions.commit(uploading.forget, at=clock.now())
+    transactions.commit(ending.forget, at=clock.now())
     transactions.commit(waking.end_cooling_off, at=clock.now())
     while transactions.commit(leaving.close_due, at=clock.now(), actor=RING) == leaving.AT_ONCE:
         pass

@@ -3,6 +3,7 @@
 The same number of members, seed and day give the same bank. Nothing here is real, and production refuses it.
 """
 
+import base64
 import dataclasses
 import datetime
 import hmac
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+from allauth.mfa.totp.internal.auth import TOTP
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Max, Min
@@ -136,6 +138,12 @@ ASKED_FOR = (
 def secret_of(name: str) -> str:
     """Return the demonstration's password or client secret of `name`: its own in every installation, and the same each time."""
     return hmac.digest(settings.SECRET_KEY.encode(), f"demo {name}".encode(), "sha256").hex()[:16]
+
+
+def app_secret_of(name: str) -> str:
+    """Return the secret of the authenticator app of one of the demonstration's staff."""
+    made = hmac.digest(settings.SECRET_KEY.encode(), f"demo app {name}".encode(), "sha256")
+    return base64.b32encode(made[:20]).decode()
 
 
 def is_seeded() -> bool:
@@ -289,6 +297,8 @@ def _open_logins(*, today: datetime.date) -> None:
             user.set_password(secret_of(login.username))
             user.employee_number = f"E-{login.username}" if login.role else None
             user.save(update_fields=["password", "employee_number"])
+            if user.is_staff:
+                TOTP.activate(user, app_secret_of(login.username))
         if login.role:
             branch = Branch.objects.get(code=login.branch_code)
             StaffPosting.objects.get_or_create(

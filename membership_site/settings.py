@@ -58,6 +58,27 @@ SITE_URL = env.text("SITE_URL", "this site's address, for links in messages", de
 PII_REVEALS_A_DAY = env.number(
     "PII_REVEALS_A_DAY", "how many people one of the staff may see in clear a day", default=50
 )
+# A device counts as new for so many hours, and after a change of password or contact spending rests as long (docs/sign-in.md).
+# Tests sign in with a new device hundreds of times; those that are about it set their own hours.
+NEW_DEVICE_HOURS = env.number(
+    "NEW_DEVICE_HOURS", "hours that a device counts as new", default=0 if SITE_ENV == "test" else 24
+)
+SPENDING_RESTS_HOURS = env.number(
+    "SPENDING_RESTS_HOURS",
+    "hours that spending rests after a change of password or contact",
+    default=0 if SITE_ENV == "test" else 24,
+)
+SPENDING_RESTS_POINTS = env.number(
+    "SPENDING_RESTS_POINTS", "points that may be spent at once while it rests", default=1000
+)
+STAFF_PROOF_MINUTES = env.number(
+    "STAFF_PROOF_MINUTES",
+    "minutes that a second factor of staff is fresh for",
+    default=0 if SITE_ENV == "test" else 15,
+)
+# Idle and absolute ends of a session, in minutes (ASVS 7.3); staff's come sooner.
+STAFF_SESSION_MINUTES = env.numbers("STAFF_SESSION_MINUTES", "idle, absolute", default=[30, 600])
+MEMBER_SESSION_MINUTES = env.numbers("MEMBER_SESSION_MINUTES", "idle, absolute", default=[60, 1440])
 EXPORTS_A_DAY = env.number("EXPORTS_A_DAY", "copies of his data that a member may ask for a day", default=3)
 BACKUP_DAYS = env.number(
     "BACKUP_DAYS", "days after which the bank's last backup with destroyed data is gone", default=35
@@ -129,6 +150,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "csp",
     "django_filters",
     "django_htmx",
@@ -157,6 +179,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "foundation.access.staying.guard",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -233,6 +256,15 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_ADAPTER = "foundation.access.signing_in.Adapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
+# Counted in Valkey by address, and by name apart for the devices that somebody has signed in with (signing_in.Adapter).
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/300s/key"}
+ACCOUNT_REAUTHENTICATION_REQUIRED = False
+MFA_ADAPTER = "foundation.access.factor_forms.Adapter"
+MFA_FORMS = {"authenticate": "foundation.access.factor_forms.CodeForm"}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_REAUTHENTICATION_REQUIRED = False
 
 # Hashing is slow on purpose; tests sign in hundreds of times, and nobody attacks their database.
 if SITE_ENV == "test":
@@ -335,7 +367,9 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 60 * max(*STAFF_SESSION_MINUTES, *MEMBER_SESSION_MINUTES)
+DEVICE_COOKIE_NAME = "__Host-device" if PRODUCTION else "device"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 FILE_UPLOAD_HANDLERS = [
     "foundation.web.uploading.CappedUpload",

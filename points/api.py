@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.access import stepping_up
 from foundation.access.scopes import READ, REDEEM, is_of_an_app
 from foundation.actors import Actor
 from foundation.idempotency.answering import Answer
@@ -233,6 +234,8 @@ class Redemptions(RedeemView):
         if wished["hold"] and wished["pay_from"] == FAMILY:
             raise PoolNotHeld(field="payFrom")
         member = self.member_named(wished.get("member"))
+        if self.member:
+            stepping_up.demand(request, for_what=stepping_up.SPEND, at=at, points=wished["points"])
         asked = idempotency.asked(request, member_id=member.pk, route="POST /redemptions", content=wished, at=at)
         return idempotency.sent(
             commit(

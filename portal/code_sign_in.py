@@ -3,20 +3,21 @@
 import uuid
 
 from django import forms
-from django.contrib import auth
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from foundation import transactions
+from foundation.access import signing_in
 from foundation.jobs import clock
 from foundation.refusals import Refusal
 from foundation.web.requests import actor
 from members import verifying
 from members.details import LONGEST_CONTACT, SENTENCES, Details
 from members.models import OneTimeCode
-from portal.joining import BACKEND, CodeForm, messages_file, newcomer
+from portal.joining import CodeForm, messages_file, newcomer
 
 WAITING = "sign_in_code"
 
@@ -76,9 +77,9 @@ def enter(request: HttpRequest) -> HttpResponse:
             actor=actor(request),
         )
         if code and code.member and code.member.user and code.member.user.is_active:
-            auth.login(request, code.member.user, backend=BACKEND)
             following = waiting["next"]
             is_ours = url_has_allowed_host_and_scheme(following, {request.get_host()}, request.is_secure())
-            return redirect(following if is_ours else "portal:home")
+            then = following if is_ours else reverse("portal:home")
+            return signing_in.let_in(request, code.member.user, by="code", then=then)
         form.add_error("code", str(verifying.CodeRefused()))
     return render(request, "portal/sign_in_code.html", {"form": form, "messages_file": messages_file()})

@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from foundation import transactions
+from foundation.access import stepping_up
 from foundation.access.signing_in import day_of, moment_of
 from foundation.refusals import Refusal
 from foundation.web.requests import actor
@@ -60,7 +61,12 @@ def family_action(view: Callable[..., tuple[str, Callable[..., Any], dict[str, A
             raise PermissionDenied
         try:
             done, verb, given = view(request, member=member, **arguments)
+            if verb is transferring.transfer:
+                at = moment_of(request.user)
+                stepping_up.demand(request, for_what=stepping_up.SPEND, at=at, points=given["points"])
             transactions.commit(verb, **given, at=moment_of(request.user), actor=actor(request))
+        except stepping_up.StepUpRequired:
+            return stepping_up.confirm_first(reverse("portal:family"))
         except families.FamilyPoolOff as error:
             raise Http404 from error
         except Refusal as refusal:

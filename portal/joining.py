@@ -9,9 +9,9 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import auth
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -19,6 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from foundation import periods, transactions
+from foundation.access import signing_in
 from foundation.jobs import clock
 from foundation.refusals import Refusal
 from foundation.web.fields import Day
@@ -29,7 +30,6 @@ from members.consents import Choice
 from members.details import LONGEST_CONTACT, SENTENCES, Details
 from members.models import Enrolment, OneTimeCode
 
-BACKEND = "foundation.access.signing_in.PostingBackend"
 # In the session: the code that is waited for, how it was sent and where to, masked; the enrolment whose code came back.
 WAITING, VERIFIED = "joining_code", "joining_enrolment"
 
@@ -190,8 +190,7 @@ def agree(request: HttpRequest) -> HttpResponse:
         except Refusal as error:
             refusal = error
         else:
-            auth.login(request, member.user, backend=BACKEND)
-            return redirect("portal:home")
+            return signing_in.let_in(request, member.user, by="code", then=reverse("portal:home"))
     ticked = [text.purpose for text in texts if request.POST.get(text.purpose)]
     return render(request, "portal/join_agree.html", {"texts": texts, "ticked": ticked, "refusal": refusal})
 

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from foundation import transactions
+from foundation.access import stepping_up
 from foundation.access.signing_in import day_of, moment_of
 from foundation.jobs.models import Bank
 from foundation.refusals import Refusal
@@ -28,6 +29,8 @@ PURPOSE = "cash_offset"
 def use(request: HttpRequest, *, member: Member, code: str) -> HttpResponse:
     """Ask how many points; show what they are worth and what is left; redeem, and show the entry."""
     currency = _spendable(code)
+    if stepping_up.is_asked(request, for_what=stepping_up.SPEND, at=moment_of(request.user)):
+        return stepping_up.confirm_first(request.get_full_path())
     purse = purses.read(member, currency, today=day_of(request.user), money=Bank.objects.get().currency)
     left = pooling.left(member_id=member.pk, currency_id=currency.pk, today=day_of(request.user))
     # Who has chosen the family's points never pays with his own, also where none of the right is left meanwhile.
@@ -39,6 +42,8 @@ def use(request: HttpRequest, *, member: Member, code: str) -> HttpResponse:
     available = left if by_family else purse.balance.available
     if asked and "confirmed" in request.POST:
         try:
+            at = moment_of(request.user)
+            stepping_up.demand(request, for_what=stepping_up.SPEND, at=at, points=asked["points"])
             made = transactions.commit(
                 pooling.redeem if by_family else redeeming.redeem,
                 member_id=member.pk,
@@ -47,7 +52,7 @@ def use(request: HttpRequest, *, member: Member, code: str) -> HttpResponse:
                 caller=redeeming.MEMBER,
                 reference=str(asked["key"]),
                 purpose=PURPOSE,
-                at=moment_of(request.user),
+                at=at,
                 actor=actor(request),
             )
         except Refusal as refusal:

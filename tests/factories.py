@@ -3,6 +3,7 @@
 import datetime
 
 import factory
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from factory.django import DjangoModelFactory
 
 from activity.models import Activity, Source
@@ -74,10 +75,19 @@ class UserFactory(DjangoModelFactory):
 
 
 class StaffFactory(UserFactory):
-    """A member of staff, without a posting yet."""
+    """A member of staff with an authenticator app (`factor`), without a posting yet."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
 
     is_staff = True
     employee_number = factory.Sequence(lambda n: f"E{n:05}")
+
+    @factory.post_generation
+    def factor(self: User, create: bool, extracted: bool | None, **kwargs: object) -> None:
+        if create and extracted is not False:
+            TOTP.activate(self, generate_totp_secret())
 
 
 class StaffPostingFactory(DjangoModelFactory):

@@ -51,6 +51,7 @@ LIMITS: dict[str, dict[str, Limit]] = {
     "importing.undo": IMPORTS,
     "importing.open": {Role.FINANCE: Limit(single=None, a_day=None)},
     "importing.undo_opening": {Role.FINANCE: Limit(single=None, a_day=None)},
+    "access.sign_in": {Role.COMPLIANCE: Limit(single=None, a_day=None)},
     "points.adjust": {
         Role.BRANCH_MANAGER: Limit(single=50_000, a_day=100_000),
         Role.FINANCE: Limit(single=None, a_day=None),

@@ -8,11 +8,15 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from oauth2_provider.models import AbstractApplication
 
+from foundation.access.devices import Device, FactorTries, SignIn
 from foundation.access.scopes import OF_MEMBERS
 from foundation.translating import translated
+
+__all__ = ["Branch", "Device", "FactorTries", "Role", "SignIn", "StaffPosting", "SystemClient", "User"]
 
 # Where an app is called back: https, its own scheme with a dot in it (RFC 8252 §7.1), or the device itself.
 COMES_BACK_TO = r"(https://|http://127\.0\.0\.1[:/]|http://\[::1\][:/]|[a-z][a-z0-9]*(\.[a-z0-9-]+)+:/)[^\s#]+"
@@ -77,6 +81,10 @@ class User(AbstractUser):
     last_name = None  # type: ignore[assignment]
     full_name = models.CharField(_("full name"), max_length=80, blank=True)
     employee_number = models.CharField(_("employee number"), max_length=20, null=True, blank=True)
+    # When a password, a contact or a factor was changed last: from then on spending rests (stepping_up.py).
+    secured_at = models.DateTimeField(_("access changed at"), null=True, blank=True)
+    # Raised to end every session at once, since each carries a hash of it.
+    session_epoch = models.PositiveIntegerField(default=0, db_default=0)
 
     REQUIRED_FIELDS = ["full_name"]
 
@@ -86,6 +94,12 @@ class User(AbstractUser):
 
     def get_full_name(self) -> str:
         return self.full_name or self.username
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Return what each session must carry: of the password, as in Django, and of the epoch once it was raised."""
+        bound = f"{self.password}{self.session_epoch or ''}"
+        salt = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash"
+        return salted_hmac(salt, bound, secret=secret, algorithm="sha256").hexdigest()
 
 
 class PostingQuerySet(models.QuerySet["StaffPosting"]):

@@ -40,6 +40,9 @@ TRAIL = {"audit.view_auditevent", "audit.export_auditevent"}
 ACCESS = {"access.view_role", "access.view_staffposting"}
 PROPOSE_POSTING = {"access.request_posting"}
 DECIDE_POSTING = {"access.decide_posting"}
+# Who has lost what he signs in with: his second factors are taken away, or his sign-in is closed, under four eyes.
+PROPOSE_SIGN_IN = {"access.request_sign_in"}
+DECIDE_SIGN_IN = {"access.decide_sign_in"}
 # Four eyes: everybody with a need reads the requests of his branches; who proposes and who decides is said kind by kind.
 REQUESTS = {"approvals.view_request"}
 PROPOSE_POINTS = {"points.request_adjustment"}
@@ -101,6 +104,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | INVITE
         | ACCESS
         | PROPOSE_POSTING
+        | PROPOSE_SIGN_IN
         | PRIVACY
         | DECIDE_EXPORT
         | SEE_IMPORTS
@@ -125,7 +129,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
     Role.CUSTOMER_SERVICE: frozenset(
-        RULES | PEOPLE | REVEAL | MEND | SAME_PERSON | REQUESTS | PROPOSE_POINTS | PRIVACY
+        RULES | PEOPLE | REVEAL | MEND | SAME_PERSON | REQUESTS | PROPOSE_POINTS | PROPOSE_SIGN_IN | PRIVACY
     ),
     Role.ANALYST: frozenset(RULES | TOTALS | BOOKS),
     Role.COMPLIANCE: frozenset(
@@ -149,6 +153,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | REHEARSALS
         | ACCESS
         | DECIDE_POSTING
+        | DECIDE_SIGN_IN
         | PRIVACY
         | DECIDE_EXPORT
         | DECIDE_ERASURE

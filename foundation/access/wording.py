@@ -72,4 +72,6 @@ WORDS: dict[str, Any] = {
     "access.view_staffposting": _("read staff postings"),
     "access.request_posting": _("ask for changes of postings"),
     "access.decide_posting": _("decide on changes of postings"),
+    "access.request_sign_in": _("ask to reset or close a sign-in"),
+    "access.decide_sign_in": _("decide on resetting or closing a sign-in"),
 }

@@ -16,6 +16,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
 from foundation import transactions
+from foundation.access import stepping_up
 from foundation.access.signing_in import day_of, moment_of
 from foundation.approvals import deciding, requesting
 from foundation.approvals.kinds import kind_of, registered
@@ -148,6 +149,9 @@ class RequestAdmin(BrowseAdmin):
         """Commit a verb on a request and show its page; a refusal stands at its top, and a stale request is marked as such."""
         self._must_be_a_post(request)
         made = self.found(request, str(object_id))
+        decides = verb in (deciding.approve, deciding.reject)
+        if decides and stepping_up.is_asked(request, for_what=stepping_up.DECIDE, at=moment_of(request.user)):
+            return stepping_up.confirm_first(reverse("admin:approvals_request_change", args=[object_id]))
         trail = {"actor": actor(request), "at": moment_of(request.user)}
         try:
             outcome = transactions.commit(verb, request_id=object_id, **said, **trail)

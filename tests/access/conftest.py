@@ -38,13 +38,15 @@ from tests.factories import (
     MemberFactory,
     SourceFactory,
     StaffFactory,
+    StaffPostingFactory,
     UserFactory,
 )
 from tests.points.cast import MONDAY
 from tiers.models import Draft, Programme, Protection, Rehearsal
 
 SCOPES = ("activities:write", "members:read", "redemptions:write", "")
-PEOPLE = ("stranger", "member", "unposted", *Role.values)
+# A teller without a second factor is one of them: nothing but setting one up is open to him.
+PEOPLE = ("stranger", "member", "unposted", "factorless", *Role.values)
 NOON = datetime.datetime(2026, 3, 2, 4, tzinfo=datetime.UTC)
 SYSTEM = Actor.job("test")
 NEAR_POINTS, FAR_POINTS = 12_345, 987_654
@@ -211,6 +213,8 @@ def person(estate: Estate, who: str, branch: Branch) -> User | None:
         return None
     if who == "member":
         return estate.near.member.user
+    if who == "factorless":
+        return StaffPostingFactory(user=StaffFactory(factor=False), branch=branch).user
     return StaffFactory() if who == "unposted" else posted(Role(who), branch)
 
 

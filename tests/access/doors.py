@@ -78,6 +78,9 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "secret": "nobody-knows",
         "doing": "suspend",
         "rehearsal_id": f"reh_{estate.rehearsal.pk}" if "reh:" in route else estate.rehearsal.pk,
+        # Of nobody.
+        "factor_id": 1,
+        "sign_in_id": 1,
         "export_id": f"exp_{side.export.pk.hex}" if "exp:" in route else side.export.pk,
         "hold_id": estate.hold.pk if "privacy/" in route else side.hold.pk,
         "destruction_id": estate.destruction.pk,

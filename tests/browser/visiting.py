@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route
 
+from foundation.access.second_factors import APP
 from tests.factories import PASSWORD
+from tests.signing_in import SECOND_STEP, code_for
 
 LANGUAGES = {"en": "en-GB", "zh-hans": "zh-CN", "zh-hant": "zh-TW"}
 RULES = {
@@ -34,11 +37,16 @@ def open_page(browser: Browser, site: str, *, language: str = "en", width: int =
 
 
 def sign_in(page: Page, username: str, *, password: str = PASSWORD, then: str = "/") -> None:
-    """Sign in by the house's one door, with the factories' password unless told, and stand on the page `then`."""
+    """Sign in by the house's one door, with the factories' password unless told and the code of an app where there is one, and
+    stand on the page `then`."""
     page.goto(f"/accounts/login/?next={then}")
     page.fill("[name=login]", username)
     page.fill("[name=password]", password)
     page.press("[name=password]", "Enter")
+    if Authenticator.objects.filter(user__username=username, type=APP).exists():
+        page.wait_for_url(f"**{SECOND_STEP}")
+        page.fill("[name=code]", code_for(username))
+        page.press("[name=code]", "Enter")
     page.wait_for_url(f"**{then}")
 
 

@@ -3,6 +3,7 @@
 import datetime
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 
 from foundation import transactions
@@ -103,6 +104,8 @@ def test_a_superuser_employs_and_posts_by_the_form_and_the_new_teller_gets_in(co
     assert nobody_yet is False
     assert done["Location"] == "/console/access/staffposting/"
     assert newcomer.login(username="lin", password="a-long-first-password")
+    assert newcomer.get("/console/members/member/")["Location"].startswith("/security/begin/")
+    TOTP.activate(User.objects.get(username="lin"), generate_totp_secret())
     assert newcomer.get("/console/members/member/").status_code == 200
     assert sorted(AuditEvent.objects.values_list("verb", flat=True)) == ["access.employ", "access.post"]
 

@@ -5,6 +5,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from tests.factories import PASSWORD, MemberFactory, StaffFactory, StaffPostingFactory, UserFactory
+from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/accounts/login/"
@@ -32,7 +33,7 @@ def test_a_member_comes_to_his_own_pages_and_staff_to_the_console(client: Client
 
     member = client.post(LOGIN, {"login": "mei", "password": PASSWORD})
     client.logout()
-    staff = client.post(LOGIN, {"login": "teller", "password": PASSWORD})
+    staff = sign_in(client, "teller")
 
     assert (member["Location"], staff["Location"]) == ("/", "/console/")
 

@@ -64,5 +64,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{'/oauth':<10} {seeding.APP_CLIENT:<12} {'':<12}  OAuth code with PKCE, for members (docs/apps.md)"
         )
+        self.stdout.write(
+            f"{'/accounts':<10} staff type a code after the password: the page tells it, or make -s manage ARGS='code teller'"
+        )
         if settings.MESSAGES_PROVIDER == "file":
             self.stdout.write(f"{'messages':<10} codes and links to members are lines of {settings.MESSAGES_FILE}")
