@@ -2,7 +2,7 @@
 PYTHON ?= python3
 COMMANDS := demo test manage lint bench soak shots servers
 
-.PHONY: help locks $(COMMANDS)
+.PHONY: help locks sbom $(COMMANDS)
 
 help:
 	@echo "make $(COMMANDS) [ARGS='…']   (see README.md and CONTRIBUTING.md)"
@@ -17,3 +17,9 @@ LOCK := .venv/bin/python -m uv pip compile -q pyproject.toml --universal --pytho
 locks:
 	$(LOCK) --group local -o requirements.lock
 	$(LOCK) --group local --group dev -c requirements.lock -o requirements-dev.lock
+
+# What the site is made of (CycloneDX), from the lock alone. Known faults in it: uvx pip-audit -r requirements.lock, which asks the net.
+sbom:
+	@mkdir -p .local
+	@.venv/bin/cyclonedx-py requirements requirements.lock --output-reproducible --of JSON -o .local/sbom.json
+	@echo "· .local/sbom.json"

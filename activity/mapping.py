@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from activity import reports
 from activity.profiles import TARGETS, Column, Constant, Expression, Formats, Load, LookUp, Test
 from members.reports import AccountReport, MemberReport
+from members.taking_facts import FactReport
 
 Row = Sequence[str]
 Texts = Callable[[Row], str]
@@ -28,8 +29,9 @@ REPORTS: dict[str, type] = {
     "snapshots": reports.SnapshotReport,
     "holdings": reports.HoldingReport,
     "grades": reports.MemberGradeReport,
+    "facts": FactReport,
 }
-DATES = {"joined_on", "birth_date", "opened_on", "closed_on", "day"}
+DATES = {"joined_on", "birth_date", "opened_on", "closed_on", "day", "told_on"}
 WITH_SOURCE = {"activities", "reversals", "snapshots", "holdings", "grades"}
 
 # Why a row is refused before it becomes a report; the field at fault is known by then.

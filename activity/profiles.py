@@ -28,6 +28,7 @@ TARGETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "snapshots": (("account_number*", "day*", "amount*"), ("account_number", "day")),
     "holdings": (("external_id*", "product*", "opened_on*", "closed_on", "member_number", "account_number"), ("external_id",)),
     "grades": (("member_number*", "day*", "grade*", "scale"), ("member_number", "day", "scale")),
+    "facts": (("member_number*", "fact*", "value", "told_on"), ("member_number", "fact")),
 }  # fmt: skip
 
 

@@ -21,8 +21,9 @@ from activity.profiles import TARGETS, Load, LookUp, Profile, expressions_in, ta
 from activity.sifting import Sieve
 from foundation.actors import Actor
 from foundation.audit.recording import record
+from foundation.periods import day_of
 from foundation.transactions import in_transaction
-from members import enrolling
+from members import enrolling, taking_facts
 
 # Some 200 MB at the peak, whatever the file's length.
 BATCH = 5_000
@@ -202,6 +203,8 @@ def take(*, batch: Batch, at: datetime.datetime, actor: Actor) -> list[str]:
             return recording.record_snapshots(batch.reports, actor=actor)
         case "holdings":
             return recording.record_holdings(batch.reports, actor=actor)
+        case "facts":
+            return taking_facts.take(batch.reports, today=day_of(at), at=at, actor=actor)
         case _:
             return recording.record_grades(batch.reports, actor=actor)
 

@@ -78,6 +78,12 @@ WORDS: dict[str, str | Promise] = {
     "entertainment": _("entertainment"),
     "transport": _("transport"),
     "gambling": _("gambling"),
+    # What is sent to members.
+    "welcome": _("welcome"),
+    "code": _("one-time code"),
+    "file_review": _("request to look through the details"),
+    "expiry_reminder": _("reminder of points that lapse"),
+    "will_downgrade": _("warning of a lower tier"),
     # Jobs and the steps of a night.
     "close_day": _("night"),
     "ring": _("heartbeat"),
@@ -85,6 +91,7 @@ WORDS: dict[str, str | Promise] = {
     "earn": _("earning"),
     "claw_back": _("taking back"),
     "remind": _("reminding"),
+    "keep_files": _("files of members"),
     "count": _("counting"),
     "total": _("totals"),
     "release": _("release of pending points"),

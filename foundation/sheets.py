@@ -133,15 +133,15 @@ def read(
 
 def _fields(cells: list[str], *, columns: Sequence[Column], forbidden: Collection[str]) -> list[str]:
     """Return the field of each heading, "" for one that is skipped."""
-    known = {_plain(heading): column for column in columns for heading in column.headings}
-    barred = {_plain(heading) for heading in forbidden}
+    known = {plain_heading(heading): column for column in columns for heading in column.headings}
+    barred = {plain_heading(heading) for heading in forbidden}
     while cells and not cells[-1]:
         cells.pop()
     if len(cells) > MOST_COLUMNS:
         raise TooManyColumns(most=MOST_COLUMNS)
     fields = []
     for cell in cells:
-        parts = [_plain(part) for part in re.split(r"[/\n]", cell)]
+        parts = [plain_heading(part) for part in re.split(r"[/\n]", cell)]
         if barred.intersection(parts):
             raise ForbiddenColumn(column=cell[:40])
         column = next((known[part] for part in parts if part in known), None)
@@ -156,7 +156,8 @@ def _fields(cells: list[str], *, columns: Sequence[Column], forbidden: Collectio
     return fields
 
 
-def _plain(heading: str) -> str:
+def plain_heading(heading: str) -> str:
+    """Return a heading as headings are compared: width, case, underscores and runs of blanks don't count."""
     return " ".join(unicodedata.normalize("NFKC", heading).replace("_", " ").lower().split())
 
 
@@ -177,7 +178,7 @@ def _csv(content: bytes) -> Iterator[tuple[int, list[str]]]:
     reader, last = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), 0
     try:
         for cells in reader:
-            yield last + 1, [_text(cell) for cell in cells]
+            yield last + 1, [cell_text(cell) for cell in cells]
             last = reader.line_num
     except csv.Error as error:
         raise NotATable from error
@@ -198,14 +199,14 @@ def _xlsx(content: bytes) -> Iterator[tuple[int, list[str]]]:
         # What a sheet says of its own extent may be wrong, and may be a million empty rows.
         sheet.reset_dimensions()
         for line, cells in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1, values_only=True), start=1):
-            yield line, [_text(_written(cell)) for cell in cells]
+            yield line, [cell_text(written(cell)) for cell in cells]
     except Refusal:
         raise
     except Exception as error:  # The reader of other people's files raises whatever it stumbles over.
         raise NotATable from error
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """Return a cell as a person would have typed it: whole numbers without a point, dates as 2026-12-31."""
     if value is None:
         return ""
@@ -219,7 +220,7 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def _text(cell: str) -> str:
+def cell_text(cell: str) -> str:
     """Return a cell without blanks around it, hidden characters, and the mark that tables.guarded had put before it."""
     cell = HIDDEN.sub(" ", cell[:LONGEST_CELL]).strip()
     return cell[1:] if cell.startswith("'") and RUNS.match(cell[1:]) else cell

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
+from foundation.access import grants
 from foundation.access.models import User
 from foundation.access.posting import PasswordRefused
 from foundation.actors import Actor
@@ -19,8 +20,11 @@ from foundation.audit.recording import record
 from foundation.messaging.sending import owe_message
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
-from members import consents, joining, moving
+from members import consents, joining, moving, recognising
 from members.consents import Choice
+from members.facts import IDENTITY
+from members.file_books import Book, note
+from members.files import FactSource
 from members.models import Enrolment, Member, Person
 from members.sealing import PersonalData, hash_of, open_person, pinyin_of, seal_person
 
@@ -72,12 +76,11 @@ def accept(
         raise joining.ContactNotVerified
     _refuse_missing(choices, today=today)
     data = joining.data_of(enrolment)
-    _lock(data)
-    if Member.objects.joined().filter(joining.same_person(data)).exists():
-        raise AlreadyMember
-    member = _invited(enrolment, data) or _new_member(enrolment, joined_on=today)
-    _keep(member, data)
-    _open_sign_in(member, password=password, language=enrolment.language)
+    _lock(data, enrolment.vouched_number)
+    member = _vouched_for(enrolment, data) if enrolment.vouched_number else _known_by_contact(enrolment, data)
+    member = member or _new_member(enrolment, joined_on=today)
+    _keep(member, data, today=today)
+    _open_sign_in(member, password=password, language=enrolment.language, at=at, actor=actor)
     ended = {"ended_at": at, "wrapped_key": None, "sealed": b"", "masked_name": "", "masked_contact": ""}
     Enrolment.objects.filter(pk=enrolment.pk).update(state=State.ACTIVE, member=member, finished_on=channel, **ended)
     consents.choose(choices, member_id=member.pk, channel=channel, today=today, at=at, actor=actor)
@@ -97,12 +100,32 @@ def _refuse_missing(choices: Sequence[Choice], *, today: datetime.date) -> None:
             raise ConsentNeeded(field=text.purpose, title=text.title)
 
 
-def _lock(data: PersonalData) -> None:
+def _lock(data: PersonalData, number: str | None) -> None:
     """Let two enrolments of one person end one after the other."""
-    hashes = sorted(hashed for kind in joining.KNOWN_BY if (hashed := hash_of(kind, getattr(data, kind))))
+    hashes = [hashed for kind in joining.KNOWN_BY if (hashed := hash_of(kind, getattr(data, kind)))]
+    hashes += [f"number\0{number}".encode()] if number else []
     keys = sorted(int.from_bytes(hashlib.sha256(b"joining\0" + hashed).digest()[:8], signed=True) for hashed in hashes)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [keys])
+
+
+def _vouched_for(enrolment: Enrolment, data: PersonalData) -> Member | None:
+    """Return the invited member of the number or document that the bank vouches for, locked; None where there is none.
+
+    Refuses already_member, membership_over, customer_unclear.
+    """
+    number = enrolment.vouched_number or ""
+    found = recognising.recognise(number=number, national_id=data.national_id, for_update=True)
+    if found is None or Member.objects.invited().filter(pk=found.pk).exists():
+        return found
+    raise AlreadyMember if Member.objects.joined().filter(pk=found.pk).exists() else recognising.MembershipOver
+
+
+def _known_by_contact(enrolment: Enrolment, data: PersonalData) -> Member | None:
+    """Return whom the code came back from, where the bank has loaded him; refuses already_member, identity_unclear."""
+    if Member.objects.joined().filter(joining.same_person(data)).exists():
+        raise AlreadyMember
+    return _invited(enrolment, data)
 
 
 def _invited(enrolment: Enrolment, data: PersonalData) -> Member | None:
@@ -138,13 +161,13 @@ def _fits(person: Person, hashed: bytes | None) -> bool:
 
 
 def _new_member(enrolment: Enrolment, *, joined_on: datetime.date) -> Member:
-    """Make a member under a number of ours, which no file of the core bank uses: N and ten figures."""
-    number = f"N{secrets.randbelow(10**10):010}"
+    """Make a member under his number at the bank, where that is known; else one of ours, which no file of the core bank uses."""
+    number = enrolment.vouched_number or f"N{secrets.randbelow(10**10):010}"
     return Member.objects.create(number=number, branch_id=enrolment.branch_id, joined_on=joined_on)
 
 
-def _keep(member: Member, data: PersonalData) -> None:
-    """Seal what the member said where the bank knew nothing; what the core bank reported stays."""
+def _keep(member: Member, data: PersonalData, *, today: datetime.date) -> None:
+    """Seal what the member said where the bank knew nothing, and since when it holds; what the core bank reported stays."""
     person = Person.objects.filter(member=member).first()
     before = open_person(person) if person else PersonalData()
     parts = {part.name: getattr(before, part.name) or getattr(data, part.name) for part in dataclasses.fields(data)}
@@ -153,10 +176,14 @@ def _keep(member: Member, data: PersonalData) -> None:
         after = dataclasses.replace(after, pinyin=pinyin_of(after.full_name))
     sealed = seal_person(member.pk, after)
     sealed.save(force_insert=person is None)
+    book = Book(member_id=member.pk, person=after)
+    told = [code for code in IDENTITY if getattr(after, code) and not getattr(before, code)]
+    book.note(told, source=FactSource.MEMBER, on=today)
+    note([book], today=today)
 
 
-def _open_sign_in(member: Member, *, password: str, language: str) -> None:
-    """Give the member his user, named by his number; refuses password_refused."""
+def _open_sign_in(member: Member, *, password: str, language: str, at: datetime.datetime, actor: Actor) -> None:
+    """Give the member his user, named by his number; a new password ends what his apps may do. Refuses password_refused."""
     user = member.user or User(username=member.number)
     if password:
         try:
@@ -164,6 +191,8 @@ def _open_sign_in(member: Member, *, password: str, language: str) -> None:
         except ValidationError as error:
             raise PasswordRefused(field="password", why=" ".join(error.messages)) from error
         user.set_password(password)
+        if user.pk:
+            grants.revoke_all(user=user, at=at, actor=actor, reason="new password")
     elif member.user_id is None:
         user.set_unusable_password()
     user.save()

@@ -2,6 +2,7 @@
 
 import django_filters
 from django.urls import path
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from oauth2_provider.contrib.rest_framework import TokenHasScope
@@ -13,12 +14,21 @@ from rest_framework.views import APIView
 
 from foundation.access import visibility
 from foundation.access.signing_in import day_of
+from foundation.refusals import Refusal
 from foundation.web import paging
 from foundation.web.views import CURSOR, LIMIT, ApiView
 from members.models import Member, MemberQuerySet
 
 PREFIX = "mem_"
 STATES = ["invited", "active", "closed"]
+
+
+class RecordMerged(Refusal):
+    """The record was one of two of a person; what was asked of it is asked of the one that stays."""
+
+    code = "record_merged"
+    status = 410
+    sentence = _("This record was merged into %(number)s: ask for %(id)s.")
 
 
 class MayReadMembers(BasePermission):
@@ -122,10 +132,16 @@ class OneMember(ApiView):
 
     @extend_schema(operation_id="getMember", summary="Read a member", tags=["Members"], responses={200: MemberOut})
     def get(self, request: Request, member_id: int) -> Response:
-        """Read one member; one that lies outside what the caller may see does not exist for him."""
+        """Read one member; one that lies outside what the caller may see does not exist for him.
+
+        A record that was merged answers 410 `record_merged`, naming the one that stays.
+        """
         member = visible_members(request).filter(pk=member_id).first()
         if member is None:
             raise exceptions.NotFound
+        kept = visible_members(request).filter(pk=member.merged_into_id).first() if member.merged_into_id else None
+        if kept:
+            raise RecordMerged(number=kept.number, id=f"{PREFIX}{kept.pk}")
         return Response(MemberOut(member).data)
 
 

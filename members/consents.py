@@ -14,7 +14,7 @@ from foundation.audit.recording import record
 from foundation.jobs import clock
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
-from members import moving
+from members import moving, scoring
 from members.consent_texts import REQUIRED
 from members.models import Consent, ConsentText, Member, MemberQuerySet
 
@@ -178,6 +178,8 @@ def choose(
         return found
     Consent.objects.bulk_create(written)
     _record(written, member=member, channel=channel, at=at, actor=actor)
+    # A fact is used no longer than the consent it is held under.
+    scoring.score(members=[member_id], as_of=today)
     after = stands(member_id=member_id, on=today)
     if member.accepted_at is None and all(stand.holds for stand in after if stand.text.is_required):
         moving.accept(member_id=member_id, at=at, actor=actor)

@@ -8,14 +8,17 @@ from django.db import connection
 
 from foundation.actors import Actor
 from foundation.audit.recording import record
+from foundation.periods import day_of
 from foundation.querying import copy_rows, statement
 from foundation.transactions import in_transaction
 from members import waking
+from members.facts import IDENTITY
+from members.file_books import PERSON_COLUMNS, Book, note
+from members.files import FactSource
 from members.models import Person
 from members.reports import AccountReport, MemberReport
 from members.sealing import PersonalData, open_person, pinyin_of, seal_person
 
-PERSON_COLUMNS = [field.name for field in Person._meta.concrete_fields if not field.primary_key]
 CHANGED = {"enrolled", "updated"}
 
 
@@ -81,13 +84,13 @@ def open_accounts(batch: Sequence[AccountReport], *, actor: Actor) -> list[str]:
 def _keep_personal_data(
     reports: Mapping[int, MemberReport], member_ids: Mapping[int, int], *, at: datetime.datetime, actor: Actor
 ) -> list[int]:
-    """Seal what is reported of each person beside what stands; return the places of those whose data changed.
+    """Seal what is reported of each person beside what stands, and since when; return the places of those whose data changed.
 
     A person whose key has been destroyed stays erased. Whose phone number or mail address is another now is noted.
     """
     reported = {seq: personal for seq, report in reports.items() if (personal := report.personal())}
     known = Person.objects.in_bulk([member_ids[seq] for seq in reported])
-    people, changed, moved = [], [], []
+    people, changed, moved, books = [], [], [], []
     for seq, personal in reported.items():
         person = known.get(member_ids[seq])
         if person is not None and person.wrapped_key is None:
@@ -101,8 +104,12 @@ def _keep_personal_data(
             changed.append(seq)
             if person and (after.phone, after.email) != (before.phone, before.email):
                 moved.append(member_ids[seq])
+            book = Book(member_id=member_ids[seq], person=after)
+            book.note([code for code in IDENTITY if code in personal], source=FactSource.CORE, on=day_of(at))
+            books.append(book)
     waking.note_new_contacts(moved, at=at, actor=actor)
     Person.objects.bulk_create(people, update_conflicts=True, unique_fields=["member"], update_fields=PERSON_COLUMNS)
+    note(books, today=day_of(at))
     return changed
 
 

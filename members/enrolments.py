@@ -39,6 +39,8 @@ class Enrolment(models.Model):
     sealed = models.BinaryField()
     masked_name = models.CharField(_("name"), max_length=80, blank=True)
     masked_contact = models.CharField(_("sent to"), max_length=80, blank=True)
+    # The number of a customer whom the bank's own sign-in vouches for; he was verified by it, not by a code.
+    vouched_number = models.CharField(_("customer number"), max_length=20, null=True)
     # By which an app that has no session shows that it is the one that began.
     secret_digest = models.BinaryField(null=True)
     known_member = models.ForeignKey("members.Member", null=True, on_delete=models.PROTECT, related_name="+")

@@ -1,6 +1,7 @@
 """Finding a member by what he is known by: exact, by keyed hashes; what was typed is never logged or stored."""
 
 import re
+import unicodedata
 
 from django.db.models import Q
 
@@ -18,15 +19,17 @@ def find(text: str, *, visible: MemberQuerySet) -> MemberQuerySet:
 
     It may be a member number, phone, national id, full name, pinyin initials, or surname and last four figures of the phone.
     """
-    text = normal_name(text)[:200]
+    # Full-width figures and letters are the ones they stand for; names have one form already.
+    text = normal_name(text[:400])[:200]
+    plain = unicodedata.normalize("NFKC", text)
     known = Q(pk__in=[])
     for column, kind in BY_HASH.items():
         # The figures of a member number are not a phone.
         if (kind != "phone" or not any(map(str.isalpha, text))) and (hashed := hash_of(kind, text)):
             known |= Q(**{column: hashed})
-    if (parts := SURNAME_AND_LAST_FOUR.fullmatch(text)) and (hashed := hash_of("surname", parts["surname"])):
+    if (parts := SURNAME_AND_LAST_FOUR.fullmatch(plain)) and (hashed := hash_of("surname", parts["surname"])):
         known |= Q(surname_hash=hashed, masked_phone__endswith=parts["last_four"])
     people = Person.objects.filter(known).values_list("member_id", flat=True)
     # A union, so that each side takes its own index.
-    numbered = visible.model.objects.filter(number__in={text, text.upper()}).values_list("pk", flat=True)
+    numbered = visible.model.objects.filter(number__in={plain, plain.upper()}).values_list("pk", flat=True)
     return visible.filter(pk__in=numbered.union(people))

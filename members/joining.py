@@ -80,7 +80,7 @@ def begin(
         raise NoBranch
     known = Member.objects.joined().filter(same_person(details.personal())).order_by("pk").first()
     enrolment = Enrolment(
-        reference=_new_reference(),
+        reference=new_reference(),
         via=via,
         begun_on=channel,
         branch=branch,
@@ -195,6 +195,7 @@ def _open(enrolment_id: uuid.UUID, *, at: datetime.datetime) -> Enrolment:
     return enrolment
 
 
-def _new_reference() -> str:
+def new_reference() -> str:
+    """Return a reference that nobody can foresee, as people read it aloud: ABCD-EFGH."""
     signs: Sequence[str] = [secrets.choice(ALPHABET) for _place in range(8)]
     return f"{''.join(signs[:4])}-{''.join(signs[4:])}"

@@ -19,6 +19,9 @@ from members.codes import OneTimeCode
 from members.consent_texts import Consent, ConsentText
 from members.contact_changes import ContactChange
 from members.enrolments import Enrolment
+from members.files import FactChange, MemberFile
+from members.households import Household, HouseholdMembership
+from members.merges import Merge, SetApart
 from members.preferences import Preference
 from members.states import GATES, State, StatusChange
 
@@ -28,14 +31,20 @@ __all__ = [
     "ConsentText",
     "ContactChange",
     "Enrolment",
+    "FactChange",
     "Family",
     "FamilyMembership",
     "FamilyMembershipQuerySet",
+    "Household",
+    "HouseholdMembership",
     "Member",
+    "MemberFile",
     "MemberQuerySet",
+    "Merge",
     "OneTimeCode",
     "Person",
     "Preference",
+    "SetApart",
     "StatusChange",
 ]
 
@@ -60,6 +69,13 @@ class MemberQuerySet(models.QuerySet["Member"]):
         if own_number := employee_number_of(user):
             himself |= Q(employee=own_number)
         return self.annotate(employee=Upper(Trim("user__employee_number"))).filter(himself)
+
+    def close_to_employee(self, user: User) -> Self:
+        """Keep the members who are this user, by any account of his, or live in one household with him."""
+        himself = Member.objects.of_employee(user).values("pk")
+        homes = HouseholdMembership.objects.open().filter(member__in=himself).values("household")
+        housemates = HouseholdMembership.objects.open().filter(household__in=homes).values("member")
+        return self.filter(Q(pk__in=himself) | Q(pk__in=housemates))
 
     def joined(self) -> Self:
         """Keep the members whose membership is open and who have accepted it, dormant and suspended ones too."""
@@ -137,6 +153,16 @@ class Member(models.Model):
     cools_off_until = models.DateTimeField(_("nothing is spent until"), null=True, editable=False)
     # He has asked to close his membership; it ends then unless he thinks better of it.
     leaves_at = models.DateTimeField(_("leaves at"), null=True, editable=False)
+    # Where this record was one of two of a person: the one that stays, at the end of any chain (docs/merging.md).
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("merged into"),
+    )
 
     objects = MemberQuerySet.as_manager()
 
@@ -155,8 +181,13 @@ class Member(models.Model):
                 | (~Q(status="closed") & Q(closed_on__isnull=True)),
                 name="closed_member_has_its_date",
             ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | Q(status="closed") & ~Q(merged_into=F("id")),
+                name="merged_member_is_closed",
+            ),
         ]
         indexes = [
+            models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="member_by_merged_into"),
             # Few of each: whom the night leaves out or looks at, whose time the ring ends, and who may fall asleep.
             models.Index(fields=["id"], condition=Q(status="suspended"), name="member_suspended"),
             models.Index(fields=["id"], condition=Q(status="dormant"), name="member_dormant"),

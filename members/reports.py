@@ -32,6 +32,12 @@ REASONS: dict[str, tuple[str, str | Promise]] = {
     "unknown_member": ("member_number", _("No member has this number.")),
     "conflict": ("", _("This was reported before with other content.")),
     "account_closed": ("closed_on", _("The account is closed already.")),
+    "unknown_fact": ("fact", _("The file holds no such fact.")),
+    "invalid_fact": ("value", _("The value is none that this fact can have.")),
+    "invalid_told_on": ("told_on", _("The day lies before 1900 or after today.")),
+    "no_consent": ("fact", _("The member has not agreed to what this fact would be held under.")),
+    "older": ("told_on", _("Somebody has told this fact since.")),
+    "erased": ("member_number", _("This person's data has been erased.")),
 }
 
 

@@ -64,6 +64,8 @@ class Reason(models.TextChoices):
     DECEASED = "deceased", _("deceased")
     BREACH = "breach", _("breach of the terms")
     LEFT_BANK = "left_bank", _("left the bank")
+    MERGED = "merged", _("merged into another record")
+    PARTED = "parted", _("merge undone")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,9 +103,17 @@ CLOSE = Move(
     to=State.CLOSED,
     reasons=(Reason.WISH, Reason.DECEASED, Reason.BREACH, Reason.LEFT_BANK),
 )
-MOVES = (ACCEPT, DOZE, WAKE, SUSPEND, REINSTATE, LEAVE, CLOSE)
+# The record that goes when two of one person become one, and as it comes back (members/merging.py).
+MERGE = Move(
+    code="merge", origins=(State.INVITED, State.ACTIVE, State.DORMANT), to=State.CLOSED, reasons=(Reason.MERGED,)
+)
+PART = Move(code="part", origins=(State.CLOSED,), to=State.ACTIVE, reasons=(Reason.PARTED,))
+MOVES = (ACCEPT, DOZE, WAKE, SUSPEND, REINSTATE, LEAVE, CLOSE, MERGE, PART)
 # Every way from a state to another that some move leads; the database knows no other (status_change_is_a_move).
-WAYS = sorted({(str(origin), str(move.to)) for move in MOVES for origin in move.origins} | {("suspended", "invited")})
+WAYS = sorted(
+    {(str(origin), str(move.to)) for move in MOVES for origin in move.origins}
+    | {("suspended", "invited"), ("closed", "invited")}
+)
 
 
 class StatusChangeQuerySet(models.QuerySet["StatusChange"]):

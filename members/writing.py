@@ -23,6 +23,7 @@ from members.models import ContactChange, Member
 from members.preferences import Topic, Way
 from members.sealing import PersonalData, open_person
 
+FILE_REVIEW = "file_review"
 Form, Purpose = OneTimeCode.Form, OneTimeCode.Purpose
 
 
@@ -67,6 +68,38 @@ def _to_owed(one: Obligation, member: Member | None, write: Callable[[Member, Ob
     via = SMS if way == Way.SMS else MAIL
     with override(member.language or settings.LANGUAGE_CODE):
         return Message(key=one.key, via=via, to=contacts[way], subject=_("Your membership"), text=write(member, one))
+
+
+def write_merged(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Write each member, one of whose two records was merged into the other, which of them he has from now on."""
+    members = Member.objects.select_related("person").in_bulk([one.member_id for one in owed])
+    gone = Member.objects.in_bulk([int(one.payload["about"]) for one in owed])
+    return [
+        _to_member(one.key, members[one.member_id], _merged_text(gone[int(one.payload["about"])]), None) for one in owed
+    ]
+
+
+def write_reviews(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Ask each member to look through his details; nobody whose review was done meanwhile."""
+    members = Member.objects.select_related("person", "file").in_bulk([one.member_id for one in owed])
+    asked = [(one, members.get(one.member_id)) for one in owed]
+    return [
+        _to_member(one.key, member, _review_text, None)
+        if member and hasattr(member, "file") and f"{member.file.due_on}" == one.payload["about"]
+        else None
+        for one, member in asked
+    ]
+
+
+def write_of_stolen_tokens(owed: Sequence[Obligation], *, at: datetime.datetime) -> list[Message | None]:
+    """Tell each member whose app was signed out since somebody used one of its tokens a second time; `about` is his user's id."""
+    members = Member.objects.select_related("person").filter(user_id__in=[one.payload["about"] for one in owed])
+    found = {str(member.user_id): member for member in members}
+    return [_stolen(one.key, found.get(one.payload["about"])) for one in owed]
+
+
+def _stolen(key: str, member: Member | None) -> Message | None:
+    return _to_member(key, member, _stolen_text, None) if member else None
 
 
 def _code(key: str, code: OneTimeCode | None, at: datetime.datetime) -> Message | None:
@@ -190,3 +223,26 @@ def _dormancy_text(member: Member, one: Obligation) -> str:
 def _welcome_text(member: Member, code: OneTimeCode | None) -> str:
     said = _("Welcome. Your member number is %(number)s. Your points and what earns them: %(link)s")
     return said % {"number": member.number, "link": f"{settings.SITE_URL}/"}
+
+
+def _merged_text(gone: Member) -> Callable[[Member, OneTimeCode | None], str]:
+    def text(member: Member, code: OneTimeCode | None) -> str:
+        said = _(
+            "Your memberships %(gone)s and %(number)s are one now: %(number)s. All your points are there: %(link)s"
+        )
+        return said % {"gone": gone.number, "number": member.number, "link": f"{settings.SITE_URL}/"}
+
+    return text
+
+
+def _review_text(member: Member, code: OneTimeCode | None) -> str:
+    said = _("Are your details still right? Please look through them: %(link)s")
+    return said % {"link": f"{settings.SITE_URL}/me/details"}
+
+
+def _stolen_text(member: Member, code: OneTimeCode | None) -> str:
+    said = _(
+        "An app was signed out of your membership: somebody may have copied its key. Sign in to it again,"
+        " or call us if it is not yours. Your apps: %(link)s"
+    )
+    return said % {"link": f"{settings.SITE_URL}/me/apps"}

@@ -3,19 +3,39 @@
 from collections.abc import Callable
 
 from django.contrib import admin
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Prefetch, Subquery
+from django.db.models.functions import JSONObject
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import formats
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from activity.models import GradeReport
 from foundation.access import visibility
 from foundation.access.models import Branch
 from foundation.access.signing_in import day_of
 from foundation.jobs.models import Bank, BusinessDate
 from foundation.web import browsing
 from foundation.web.browsing import BrowseAdmin, Choice, tier_pills
-from members.models import Assignment, Member
-from membership_site import caring, corrections, counter, member_data, member_page, protections, revealing, statuses
+from members.facts import COUNTED
+from members.models import Assignment, Consent, HouseholdMembership, Member, MemberFile, Merge
+from membership_site import (
+    caring,
+    corrections,
+    counter,
+    file_pages,
+    households,
+    member_data,
+    member_page,
+    merges,
+    protections,
+    revealing,
+    statuses,
+)
+from points.models import Freeze
 from tiers.models import Programme, Standing, Tier
 
 
@@ -95,12 +115,26 @@ class MemberAdmin(BrowseAdmin):
             closed = BusinessDate.objects.filter(status=BusinessDate.Status.CLOSED).order_by("-date").values("date")[:1]
             has_families = Exists(Bank.objects.filter(family_pool=True))
             manager = Assignment.objects.on(day_of(request.user)).filter(member=OuterRef("pk"))
-            return visible.annotate(
+            risk = GradeReport.objects.filter(member_id=OuterRef("pk"), scale=GradeReport.Scale.RISK)
+            said = (
+                Consent.objects.filter(member=OuterRef("pk")).order_by("text__purpose", "-id").distinct("text__purpose")
+            )
+            word = JSONObject(purpose="text__purpose", given="given")
+            return visible.select_related("file").annotate(
+                last_words=ArraySubquery(said.values(word=word)),
+                is_frozen=Exists(Freeze.objects.filter(member=OuterRef("pk"), thawed_on=None)),
+                risk_grade=Subquery(risk.order_by("-day", "-revision").values("grade")[:1]),
                 last_closed=Subquery(closed),
                 has_families=has_families,
                 money=Subquery(Bank.objects.values("currency")[:1]),
                 manager_name=Subquery(manager.values("manager__full_name")[:1]),
                 managed_since=Subquery(manager.values("starts_on")[:1]),
+                merge_id=Subquery(Merge.objects.standing().filter(gone=OuterRef("pk")).values("pk")[:1]),
+                merged_number=Subquery(Member.objects.filter(pk=OuterRef("merged_into")).values("number")[:1]),
+                merged_numbers=ArraySubquery(
+                    Merge.objects.standing().filter(kept=OuterRef("pk")).order_by("pk").values("gone__number")
+                ),
+                in_household=Exists(HouseholdMembership.objects.open().filter(member=OuterRef("pk"))),
             )
         held = Standing.objects.filter(tier__rank__gt=0).select_related("tier")
         return visible.prefetch_related(Prefetch("standings", held, to_attr="held"))
@@ -134,5 +168,94 @@ class MemberAdmin(BrowseAdmin):
         context["may_assign"] = caring.may_assign(request, member)
         context["notices"], context["doings"] = statuses.notices(member), statuses.doings(request, member)
         context["may_see_data"] = member_data.may_see(request, member)
+        context["may_mend"] = file_pages.may_mend(request, member)
         context["may_correct"] = corrections.may_correct(request, member)
+        context["may_merge"] = merges.may_merge(request, member)
+        context["may_undo"] = bool(member.merge_id) and request.user.has_perm(merges.MAY_REQUEST)
+        context["may_house"] = households.may_edit(request, member)
         return self.admin_site.page(request, "admin/member.html", **context)
+
+
+class Lacking(Choice):
+    """Files in which a fact is missing."""
+
+    title = _("missing")
+    parameter_name = "missing"
+
+    def lookups(self, request, model_admin):
+        return [(fact.code, fact.label) for fact in COUNTED]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(missing__contains=[self.value()]) if self.value() else queryset
+
+
+class Stale(Lacking):
+    """Files in which a fact was told too long ago."""
+
+    title = _("stale")
+    parameter_name = "stale"
+
+    def queryset(self, request, queryset):
+        return queryset.filter(stale__contains=[self.value()]) if self.value() else queryset
+
+
+class DueForReview(Choice):
+    """Files that are to be looked through by now."""
+
+    title = _("review")
+    parameter_name = "due"
+
+    def lookups(self, request, model_admin):
+        return [("now", _("due"))]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(due_on__lte=day_of(request.user)) if self.value() else queryset
+
+
+@admin.register(MemberFile)
+class MemberFileAdmin(BrowseAdmin):
+    keyset = ("score", "member_id")
+    list_display = ("number", "name", "branch", "owner", "score_shown", "lacks", "stale_shown", "due")
+    list_display_links = None
+    list_filter = (InBranch, caring.LookedAfter, Lacking, Stale, DueForReview)
+    intro = _("The lowest score first: what is missing, what was told too long ago, what is due for review.")
+    empty = _("No file to mend here.")
+
+    def get_queryset(self, request):
+        today = day_of(request.user)
+        manager = Assignment.objects.on(today).filter(member=OuterRef("pk")).values("manager__full_name")[:1]
+        files = MemberFile.objects.visible_to(request.user, on=today).to_mend(on=today).exclude(score=None)
+        return files.select_related("member__branch", "member__person").annotate(manager_name=Subquery(manager))
+
+    @admin.display(description=_("member number"))
+    def number(self, file: MemberFile) -> str:
+        address = reverse("admin:members_member_change", args=[file.pk])
+        return format_html('<a href="{}?tab=file">{}</a>', address, file.member.number)
+
+    @admin.display(description=_("name"))
+    def name(self, file: MemberFile) -> str:
+        return file.member.person.masked_name if hasattr(file.member, "person") else ""
+
+    @admin.display(description=_("branch"))
+    def branch(self, file: MemberFile) -> str:
+        return str(file.member.branch)
+
+    @admin.display(description=_("kept by"))
+    def owner(self, file: MemberFile) -> str:
+        return file.manager_name or _("branch")
+
+    @admin.display(description=_("score"))
+    def score_shown(self, file: MemberFile) -> str:
+        return f"{file.score} %"
+
+    @admin.display(description=_("missing"))
+    def lacks(self, file: MemberFile) -> str:
+        return file_pages.labels(file.missing, most=3)
+
+    @admin.display(description=_("stale"))
+    def stale_shown(self, file: MemberFile) -> str:
+        return file_pages.labels(file.stale, most=3)
+
+    @admin.display(description=_("due for review on"))
+    def due(self, file: MemberFile) -> str:
+        return formats.date_format(file.due_on, "SHORT_DATE_FORMAT")

@@ -4,20 +4,31 @@ from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
-from oauth2_provider.views import RevokeTokenView, TokenView
+from oauth2_provider.views import OAuthServerMetadataView
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from campaigns import api as campaigns
+from foundation.access import token_views
 from foundation.refusals import Refusal
 from foundation.web import problems
 from foundation.web.views import ApiView
 from members import api as members
+from members import facts_api
 from points import api as points
 from portal import api as portal
-from portal import consents_api, enrolments_api, my_data_api, preferences_api, statements_api
+from portal import (
+    apps_api,
+    authorizing,
+    consents_api,
+    enrolments_api,
+    my_data_api,
+    preferences_api,
+    profile_api,
+    statements_api,
+)
 from tiers import api as tiers
 from tiers import drafts_api, rehearsals_api
 
@@ -95,6 +106,9 @@ V1 = [
     *statements_api.urlpatterns,
     *consents_api.urlpatterns,
     *preferences_api.urlpatterns,
+    *profile_api.urlpatterns,
+    *facts_api.urlpatterns,
+    *apps_api.urlpatterns,
     *enrolments_api.urlpatterns,
     *my_data_api.urlpatterns,
     *members.urlpatterns,
@@ -108,6 +122,20 @@ V1 = [
 urlpatterns = [
     path("api/v1", Root.as_view(schema=None)),
     path("api/v1/", include(V1)),
-    path("oauth/token", TokenView.as_view(), name="oauth-token"),
-    path("oauth/revoke", RevokeTokenView.as_view(), name="oauth-revoke"),
+    # The names by which the server's metadata finds them.
+    path(
+        "",
+        include(
+            (
+                [
+                    path("oauth/authorize", authorizing.authorize, name="authorize"),
+                    path("oauth/token", token_views.Token.as_view(), name="token"),
+                    path("oauth/revoke", token_views.Revoke.as_view(), name="revoke-token"),
+                    path("oauth/introspect", token_views.Introspect.as_view(), name="introspect"),
+                    path(".well-known/oauth-authorization-server", OAuthServerMetadataView.as_view(), name="metadata"),
+                ],
+                "oauth2_provider",
+            )
+        ),
+    ),
 ]

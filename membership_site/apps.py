@@ -8,4 +8,8 @@ class MembershipSite(AppConfig):
     label = "site"
 
     def ready(self) -> None:
-        from membership_site import celery  # noqa: F401  (binds shared_task to our broker in every process)
+        from foundation.approvals import kinds
+        from membership_site import celery, merge_requests  # noqa: F401  (binds shared_task to our broker in every process)
+
+        for kind in merge_requests.KINDS:
+            kinds.register(kind)

@@ -19,7 +19,7 @@ from foundation.jobs.models import JobRun
 from foundation.jobs.running import Job, Step
 from foundation.periods import add_months
 from members.cutting import cuts
-from membership_site import proving, rechecking
+from membership_site import keeping_files, proving, rechecking
 from points import lapsing, partitions, releasing, reminding, sealing
 from privacy import destroying
 from tiers import reviewing, rolling, warning
@@ -67,6 +67,10 @@ def _remind(*, business_date: datetime.date, run: JobRun, actor: Actor, **member
     return reminding.remind(as_of=business_date, actor=actor, **members)
 
 
+def _keep_files(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
+    return keeping_files.keep(as_of=business_date, actor=actor, **members)
+
+
 def _prove(*, business_date: datetime.date, run: JobRun, actor: Actor, **members: int) -> Counts:
     return proving.prove_touched(business_date=business_date, **members)
 
@@ -97,6 +101,7 @@ STEPS = (
     Step("expire", _expire),
     Step("doze", _doze),
     Step("remind", _remind),
+    Step("keep_files", _keep_files),
     Step("prove", _prove),
     Step("count", _count),
     Step("total", _total, whole=True),

@@ -110,6 +110,11 @@ class Environment:
         if value in refused:
             self._complaints.append(f"{name} is wrong: not {value} here")
 
+    def insist(self, holds: bool, name: str, what: str) -> None:
+        """Complain of a variable where something about it does not hold."""
+        if not holds:
+            self._complaints.append(f"{name} is wrong: {what}")
+
     def check(self) -> None:
         """Raise one ImproperlyConfigured that lists everything missing or wrong."""
         if self._complaints:

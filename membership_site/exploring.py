@@ -136,9 +136,29 @@ def told(entry: Entry, sources: dict[str, str]) -> str:
             return _("request number %(number)s, approved") % {"number": rest}
         case "redemption":
             return _("redemption %(id)s") % {"id": rest}
+        case "merge" | "unmerge":
+            return moved(entry)
+        case "import":
+            return _("import %(id)s") % {"id": rest}
         case "transfer":
             return _("transfer %(id)s") % {"id": rest}
     return entry.cause
+
+
+def moved(entry: Entry) -> str:
+    """Return where a merge of two records, or its undoing, moved these points from or to."""
+    figures = entry.figures or {}
+    words = {"number": figures.get("number", ""), "merge": figures.get("merge", "")}
+    if figures.get("owed"):
+        return _("points owed, moved with merge %(merge)s of %(number)s") % words
+    if entry.cause.startswith("unmerge/"):
+        gained = _("moved back from %(number)s: merge %(merge)s was undone")
+        return (gained if entry.points > 0 else _("moved back to %(number)s: merge %(merge)s was undone")) % words
+    return (
+        _("moved from %(number)s by merge %(merge)s")
+        if entry.points > 0
+        else _("moved to %(number)s by merge %(merge)s")
+    ) % words
 
 
 def table(wanted: Wanted, *, sources: dict[str, str]) -> tuple[list[str], Iterator[tables.Row]]:

@@ -20,7 +20,7 @@ from foundation.access import visibility
 from foundation.access.models import Branch
 from foundation.access.signing_in import day_of, moment_of
 from foundation.jobs.models import BusinessDate, JobRun
-from members.models import Member
+from members.models import Member, MemberFile
 from tiers.models import Standing, Tier
 
 SUM_POINTS = (Path(__file__).parent / "sql" / "sum_points.sql").read_text()
@@ -111,7 +111,7 @@ def kept(key: str, compute) -> Any:
 
 
 def figures(patterns: list[str] | None, *, closed: datetime.date | None, at: datetime.datetime) -> dict[str, Any]:
-    """Sum up members, points and tiers in four statements; names stay in all languages, since the answer is kept."""
+    """Sum up members, points and tiers in five statements; names stay in all languages, since the answer is kept."""
     today = timezone.localtime(at).date()
     until = today + datetime.timedelta(days=LAPSE_DAYS)
     with connection.cursor() as cursor:
@@ -122,15 +122,17 @@ def figures(patterns: list[str] | None, *, closed: datetime.date | None, at: dat
         row["names"] = json.loads(row["names"])
         row["outstanding"] = row["available"] + row["pending"]
         row["worth"] = None if row["worth_minor"] is None else row["outstanding"] * row["worth_minor"]
-    members = Member.objects.joined()
+    members, files = Member.objects.joined(), MemberFile.objects.to_mend(on=today)
     if patterns is not None:
-        members = members.in_branches([pattern.removesuffix("%") for pattern in patterns])
+        paths = [pattern.removesuffix("%") for pattern in patterns]
+        members, files = members.in_branches(paths), files.in_branches(paths)
     active = members.count()
     return {
         "at": timezone.localtime(at),
         "closed": closed,
         "lapse_until": until,
         "active": active,
+        "files": files.count(),
         "points": points,
         "programmes": tier_mix(members, active=active),
     }

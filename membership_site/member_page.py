@@ -1,43 +1,42 @@
-"""A member's page in the console: who he is, his figures, and by tab what lies behind each of them.
+"""A member's page in the console: who he is, his figures and flags, and by tab what lies behind each of them.
 
 Every tab reads its own rows by keys that begin with the member, so that the page costs the same with ten thousand entries.
 """
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db.models import F, Prefetch, Q, Sum
+from django.db.models import F, Prefetch, Q
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from activity.models import Activity, BalanceSnapshot, Holding, Reversal, Source
+from activity.models import BalanceSnapshot, Holding
 from campaigns import explaining
 from foundation.access.signing_in import moment_of
 from foundation.approvals.models import SEE_REQUESTS
-from foundation.naming import worded
 from foundation.web import paging
-from foundation.web.browsing import past
 from members import consents, families, spending
 from members.models import Account, Consent, Member
-from membership_site import counter, statuses
+from membership_site import counter, exploring, file_pages, statuses, time_line
 from membership_site.member_tier import tier_tab
 from points import freezing, restoring, summaries
 from points.models import Entry, Freeze, Lot, PointCurrency, PoolMonth, Purse, Redemption
 from tiers import standings
 from tiers.describing import Words
+from tiers.explaining import lacking_next
 
 PAGE = 25
 REDEMPTIONS = 10
 SOON_DAYS = 90
 NEVER = datetime.date(9999, 12, 31)
-TIMELINE = ("-occurred_at", "-source_id", "-external_id")
 
 
 def page(request: HttpRequest, *, member: Member, as_of: datetime.date) -> dict[str, Any]:
     """Return the page's context: the header, the figure cards, and the rows of the tab asked for (`?tab=`, the first by default)."""
+    tabs = tabs_of(request, member)
     tab = request.GET.get("tab", "")
-    tab = tab if tab in TABS else next(iter(TABS))
+    tab = tab if tab in dict(tabs) else next(iter(TABS))
     closed = member.last_closed or as_of
     words = Words(member.money)
     context = {
@@ -53,31 +52,49 @@ def page(request: HttpRequest, *, member: Member, as_of: datetime.date) -> dict[
         "balances": balances_of(member, as_of=as_of),
         "may_read_requests": request.user.has_perm(SEE_REQUESTS),
         "tab": tab,
-        "tabs": [(name, label) for name, (label, _rows) in TABS.items() if name != "family" or member.has_families],
+        "tabs": tabs,
+        "said": frozenset(word["purpose"] for word in member.last_words if word["given"]),
     }
     context["assets_minor"] = sum(snapshot.amount_minor for snapshot in context["balances"].values())
     context["reported_on"] = max((snapshot.day for snapshot in context["balances"].values()), default=None)
-    return context | TABS[tab][1](request, context)
+    context |= TABS[tab][1](request, context)
+    return context | {"gap": _gap(context)}
+
+
+def tabs_of(request: HttpRequest, member: Member) -> list[tuple[str, Any]]:
+    """Return the tabs that the bank has and the user may open, each with its label."""
+    hidden = {"family": not member.has_families, "audit": not request.user.has_perm(time_line.SEE_TRAIL)}
+    return [(name, label) for name, (label, _rows) in TABS.items() if not hidden.get(name)]
+
+
+def _gap(context: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the next tier of the first programme and what it asks that is missing; four queries at most."""
+    stood = next(iter(context["standings"]), None)
+    if stood is None:
+        return None
+    # The tier tab has worked it out already.
+    explained = context.get("explained")
+    if explained and explained.programme == stood.programme:
+        tier = explained.next_tier
+        return {"tier": tier, "lacking": explained.lacking(tier)} if tier else None
+    found = lacking_next(member=context["member"], stood=stood, as_of=context["closed"], words=context["words"])
+    return {"tier": found[0], "lacking": found[1]} if found else None
 
 
 def purses_of(member: Member, *, as_of: datetime.date) -> list[dict[str, Any]]:
-    """Return the member's purses, the spendable first: currency, balance of the day, and what lapses in 90 days by date."""
+    """Return the member's purses, the spendable first: currency, balance of the day, and what lapses in 90 days by date; two queries."""
     currencies = PointCurrency.objects.in_bulk()
-    lots = summaries.lots_left(member_ids=[member.pk])
-    soon = lots.filter(expires_on__range=(as_of, as_of + datetime.timedelta(days=SOON_DAYS)))
-    lapsing: dict[int, list[dict[str, Any]]] = {}
-    for row in soon.values("currency_id", "expires_on").annotate(points=Sum("remaining")).order_by("expires_on"):
-        lapsing.setdefault(row["currency_id"], []).append(row)
+    until = as_of + datetime.timedelta(days=SOON_DAYS)
     purses = [
         {
             "currency": currencies[currency_id],
             # In an address a number must not be written with a thousands separator.
             "key": str(currency_id),
             "balance": balance,
-            "lapsing": lapsing.get(currency_id, []),
-            "lapsing_points": sum(row["points"] for row in lapsing.get(currency_id, [])),
+            "lapsing": [{"expires_on": day, "points": points} for day, points in sorted(lapsing.items())],
+            "lapsing_points": sum(lapsing.values()),
         }
-        for (_member, currency_id), balance in summaries.balances(member_ids=[member.pk], today=as_of).items()
+        for currency_id, (balance, lapsing) in summaries.purses(member_id=member.pk, today=as_of, until=until).items()
     ]
     return sorted(purses, key=lambda purse: (purse["currency"].kind != PointCurrency.Kind.REWARD, purse["currency"].pk))
 
@@ -106,6 +123,7 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     behind = Redemption.objects.behind(rows)
     for entry, reason in zip(rows, explaining.why_each(rows), strict=True):
         entry.reason, entry.redemption = reason, behind.get(entry.number)
+        entry.moved = exploring.moved(entry) if entry.cause.startswith(("merge/", "unmerge/")) else ""
         entry.approval = entry.cause.removeprefix("approval/") if entry.cause.startswith("approval/") else ""
     redemptions = list(Redemption.objects.filter(own).select_related("for_member").order_by("-id")[:REDEMPTIONS])
     for redemption in redemptions:
@@ -130,37 +148,41 @@ def points_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def timeline_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return a page of the member's activities, the latest first, from `?after=` on, each with the points it earned."""
-    member = context["member"]
-    activities = Activity.objects.filter(member_id=member.pk).order_by(*TIMELINE)
-    if after := request.GET.get("after"):
-        try:
-            source_id, external_id = paging.decode(after, int, str)
-            last = activities.get(source_id=source_id, external_id=external_id)
-        except (paging.CursorUnreadable, Activity.DoesNotExist, ValueError) as error:
-            raise Http404 from error
-        activities = activities.filter(past(TIMELINE, last))
-    rows, next_page = paging.page(list(activities[: PAGE + 1]), PAGE, lambda row: (row.source_id, row.external_id))
-    sources = dict(Source.objects.values_list("id", "code"))
-    causes = {f"activity/{sources.get(row.source_id)}/{row.external_id}": row for row in rows}
-    earned: dict[str, list[tuple[PointCurrency, int]]] = {}
+    """Return a page of all that happened with the member, the latest first, from `?after=` on, of one kind alone with `?kind=`."""
+    kinds, chosen = time_line.open_kinds(request), request.GET.get("kind", "")
+    chosen = chosen if chosen in kinds else ""
+    shown = _happened(request, context, kinds=[chosen] if chosen else kinds)
+    return shown | {"kinds": [(kind, time_line.KINDS[kind]) for kind in kinds], "kind": chosen}
+
+
+def _happened(request: HttpRequest, context: dict[str, Any], *, kinds: Sequence[str]) -> dict[str, Any]:
+    after = request.GET.get("after", "")
     currencies = {purse["currency"].pk: purse["currency"] for purse in context["purses"]}
-    entries = Entry.objects.filter(member_id=member.pk, cause__in=causes)
-    for row in entries.values("cause", "currency_id").annotate(points=Sum("points")).order_by("currency_id"):
-        earned.setdefault(row["cause"], []).append((currencies[row["currency_id"]], row["points"]))
-    reversals = Reversal.objects.filter(member_id=member.pk, original_external_id__in=[row.external_id for row in rows])
-    refunded = {
-        tuple(original): minor
-        for *original, minor in reversals.values("original_source_id", "original_external_id")
-        .annotate(minor=Sum("reversed_minor"))
-        .values_list("original_source_id", "original_external_id", "minor")
-    }
-    for cause, activity in causes.items():
-        activity.earned = earned.get(cause, [])
-        activity.refunded_minor = refunded.get((activity.source_id, activity.external_id))
-        words = (activity.purpose, activity.product, activity.merchant_category, activity.channel, activity.branch)
-        activity.words = [worded(word) for word in (activity.kind, *words) if word]
-    return {"activities": rows, "next_page": next_page, "is_first_page": not after}
+    try:
+        rows, following = time_line.page(
+            request, context["member"], kinds=kinds, after=after, currencies=currencies, standings=context["standings"]
+        )
+    except paging.CursorUnreadable as error:
+        raise Http404 from error
+    return {"happened": rows, "next_page": following, "is_first_page": not after}
+
+
+def file_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of the member, masked by role, and who changed what of it last."""
+    known = file_pages.file_of(request, context["member"], said=context["said"])
+    return known | _happened(request, context, kinds=["fact"])
+
+
+def contacts_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Return how the member is reached, and what was sent to him."""
+    known = file_pages.file_of(request, context["member"], said=context["said"])["known"]
+    ways = [row for row in known if row["one"].fact.code in ("phone", "email", "address", "preferred_channel")]
+    return {"ways": ways} | _happened(request, context, kinds=["message"])
+
+
+def audit_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Return who looked at the member in clear and what was done to him, as the trail keeps it."""
+    return _happened(request, context, kinds=["look", "audit"])
 
 
 def accounts_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -185,8 +207,8 @@ def accounts_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
 def consents_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return how the member stands to each purpose, and everything he said, the latest first; two queries and one."""
     member = context["member"]
-    said = Consent.objects.filter(member=member).select_related("text").order_by("-id")
-    return {"stands": consents.stands(member_id=member.pk, on=context["as_of"]), "said": said[:PAGE]}
+    answers = Consent.objects.filter(member=member).select_related("text").order_by("-id")
+    return {"stands": consents.stands(member_id=member.pk, on=context["as_of"]), "answers": answers[:PAGE]}
 
 
 def status_tab(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -221,8 +243,11 @@ TABS: dict[str, tuple[Any, Callable[[HttpRequest, dict[str, Any]], dict[str, Any
     "tier": (_("Tier"), tier_tab),
     "points": (_("Points"), points_tab),
     "timeline": (_("Time line"), timeline_tab),
+    "file": (_("File"), file_tab),
     "accounts": (_("Accounts"), accounts_tab),
     "consents": (_("Consents"), consents_tab),
     "status": (_("Status"), status_tab),
+    "contacts": (_("Contacts"), contacts_tab),
     "family": (_("Family"), family_tab),
+    "audit": (_("Audit"), audit_tab),
 }

@@ -17,7 +17,8 @@ from foundation.access import stepping_up, visibility
 from foundation.access.signing_in import day_of, moment_of
 from foundation.refusals import Refusal
 from foundation.web.requests import actor
-from members import revealing
+from members import knowing, revealing
+from members.facts import IDENTITY
 from members.models import Member
 
 REVEALS = Counter("loyalty_pii_reveals", "Looks at a person's data in clear.", ["role"])
@@ -97,6 +98,11 @@ def revealed(request: HttpRequest, member_id: int, look: uuid.UUID) -> HttpRespo
         (_("e-mail"), data.email),
         (_("date of birth"), data.birth_date),
         (_("gender"), data.gender),
+        *(
+            (one.fact.label, one.worded)
+            for one in knowing.read(member, on=day_of(request.user))
+            if one.fact.code not in IDENTITY
+        ),
     ]
     answer = site.page(
         request, "admin/revealed.html", title=member.number, member=member, facts=facts, seconds=seconds, masked=masked
@@ -119,7 +125,7 @@ def _of_his_branches(request: HttpRequest, member_id: int) -> Member:
     user = request.user
     if not user.has_perm(revealing.REVEAL):
         raise PermissionDenied
-    members = Member.objects.select_related("branch", "person").exclude(person=None)
+    members = Member.objects.select_related("branch", "person", "file").exclude(person=None)
     if not user.is_superuser:
         members = members.in_branches(visibility.paths(user, permission=revealing.REVEAL, on=day_of(user)))
     member = members.filter(pk=min(member_id, 2**63 - 1)).first()

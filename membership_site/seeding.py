@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from activity.models import Activity, Source
 from foundation.access.models import Branch, Role, StaffPosting, SystemClient, User
+from foundation.access.scopes import OF_MEMBERS
 from foundation.actors import Actor
 from foundation.approvals.models import Request
 from foundation.jobs import statistics
@@ -30,9 +31,11 @@ from foundation.periods import add_months, day_of
 from foundation.querying import statement
 from foundation.refusals import Refusal
 from foundation.transactions import commit, in_transaction
-from members import caring, enrolling
+from members import caring, enrolling, taking_facts
+from members.facts import FACTS as KNOWABLE
 from members.models import Assignment, Member
 from members.reports import AccountReport, MemberReport
+from members.taking_facts import FactReport
 from membership_site import configuring
 from points import correcting
 from points.models import PointCurrency
@@ -111,6 +114,19 @@ LOGINS = (
     Login(username="member3", percentile=0.995),
 )
 SYSTEM_CLIENT = "core-banking"
+# Of so many members at most facts are generated: each is sealed by itself.
+MOST_KNOWN = 5_000
+TOLD = (
+    "address", "education", "family_status", "employer", "post", "income_band", "risk_appetite", "horizon", "interests",
+    "preferred_channel",
+)  # fmt: skip
+INVENTED = {
+    "address": ("海港路 1 号", "云栖里 23 号", "3 Harbour Road", "Lane 88, Cloud Street"),
+    "employer": ("远帆贸易", "海港船务", "Ashdown & Keller", "Northwind Mills"),
+    "post": ("会计", "工程师", "教师", "Manager", "Clerk"),
+}
+# An app of the members, as a demonstration has it; nothing answers at its first address: the code is read off the browser.
+APP_CLIENT = "member-app"
 VIPS = 200
 ASKED_FOR = (
     (500, "柜台排队过久补偿 Goodwill: an hour in the queue"),
@@ -156,6 +172,8 @@ def seed(
     for start in range(enrolled["first"], enrolled["last"] + 1, BATCH_MEMBERS):
         for name in SHOWN:
             yield name, commit(generate, name=name, bounds=bounds, first=start, last=start + BATCH_MEMBERS - 1)
+        known = min(start + BATCH_MEMBERS, enrolled["first"] + MOST_KNOWN) - 1
+        yield "facts", commit(know, first=start, last=known, seed=seed, today=today, at=at, actor=actor)
     statistics.refresh()
     # Loaded last and by file alone: they are invited, and have done nothing yet.
     invited = list(people(range(members, members + 5 + members // 100), branches=branches, seed=seed, today=today))
@@ -207,6 +225,26 @@ def generate(*, name: str, bounds: dict[str, object], first: int, last: int) -> 
     with connection.cursor() as cursor:
         cursor.execute(statement("membership_site", name), bounds | {"first": first, "last": last})
         return cursor.rowcount
+
+
+@in_transaction
+def know(*, first: int, last: int, seed: int, today: datetime.date, at: datetime.datetime, actor: Actor) -> int:
+    """Let the core bank report facts of two in three members of a range, told within the last four years; return how many were kept.
+
+    Some files fall due for review within the weeks around today.
+    """
+    reports: list[FactReport] = []
+    for pk, number in Member.objects.numbered(first, last).order_by("pk").values_list("pk", "number"):
+        dice = random.Random(seed * 1_000_003 + pk)  # noqa: S311  (a generated bank needs repeatable dice, not secret ones)
+        for code in TOLD if dice.random() < 0.66 else ():
+            fact, told_on = KNOWABLE[code], today - datetime.timedelta(days=dice.randint(0, 1_400))
+            value = dice.choice(INVENTED.get(code) or list(fact.choices))
+            if dice.random() < 0.85:
+                reports.append(FactReport(member_number=number, fact=code, value=value, told_on=told_on))
+    outcomes = taking_facts.take(reports, today=today, at=at, actor=actor)
+    with connection.cursor() as cursor:
+        cursor.execute(statement("membership_site", "seed_reviews"), {"first": first, "last": last, "today": today})
+    return outcomes.count("recorded")
 
 
 def people(numbers: range, *, branches: list[str], seed: int, today: datetime.date) -> Iterator[MemberReport]:
@@ -275,7 +313,18 @@ def _open_logins(*, today: datetime.date) -> None:
             "client_type": SystemClient.CLIENT_CONFIDENTIAL,
             "authorization_grant_type": SystemClient.GRANT_CLIENT_CREDENTIALS,
             "client_secret": secret_of(SYSTEM_CLIENT),
-            "scopes": ["activities:write", "members:read", "redemptions:write"],
+            "scopes": ["activities:write", "facts:write", "members:read", "redemptions:write"],
+        },
+    )
+    SystemClient.objects.get_or_create(
+        client_id=APP_CLIENT,
+        defaults={
+            "name": "Member app",
+            "client_type": SystemClient.CLIENT_PUBLIC,
+            "authorization_grant_type": SystemClient.GRANT_AUTHORIZATION_CODE,
+            "client_secret": "",
+            "redirect_uris": "http://127.0.0.1:8765/back com.example.membership:/back",
+            "scopes": list(OF_MEMBERS),
         },
     )
 

@@ -31,6 +31,7 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", "origins with their sch
 TIME_ZONE = env.text("BANK_TIME_ZONE", "the bank's zone", default="Asia/Shanghai")
 NIGHT_CHUNK_MEMBERS = env.number("NIGHT_CHUNK_MEMBERS", "members a chunk of the night", default=20_000)
 NIGHT_WORKERS = env.number("NIGHT_WORKERS", "workers that may share a night", default=2)
+MERGE_UNDO_DAYS = env.number("MERGE_UNDO_DAYS", "days until which a merge of two records can be undone", default=30)
 TIER_PROTECTION_MONTHS = env.number(
     "TIER_PROTECTION_MONTHS", "months that an invitation, freeze or override may last at most", default=24
 )
@@ -82,10 +83,29 @@ EXPORTS_A_DAY = env.number("EXPORTS_A_DAY", "copies of his data that a member ma
 BACKUP_DAYS = env.number(
     "BACKUP_DAYS", "days after which the bank's last backup with destroyed data is gone", default=35
 )
+# The bank's own sign-in (OpenID Connect, docs/apps.md); without an issuer there is none.
+BANK_OIDC_ISSUER = env.text("BANK_OIDC_ISSUER", "the issuer of the bank's identity provider", default="")
+BANK_OIDC_CLIENT_ID = env.text("BANK_OIDC_CLIENT_ID", "our client id there", default="")
+BANK_OIDC_CLIENT_SECRET = env.text("BANK_OIDC_CLIENT_SECRET", "our client secret there", default="")
+BANK_OIDC_SCOPE = env.text("BANK_OIDC_SCOPE", "what we ask for there", default="openid profile phone email")
+BANK_OIDC_NUMBER_CLAIM = env.text(
+    "BANK_OIDC_NUMBER_CLAIM", "the claim that holds the customer's number", default="customer_number"
+)
+BANK_OIDC_DOCUMENT_CLAIM = env.text(
+    "BANK_OIDC_DOCUMENT_CLAIM", "the claim that holds his document's number", default="national_id"
+)
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "text", default="json")
 if SITE_ENV == "production":
     # Whoever reads a console or a file would read everybody's codes.
     env.refuse("MESSAGES_PROVIDER", MESSAGES_PROVIDER, "console", "file")
+    if BANK_OIDC_ISSUER:
+        env.insist(BANK_OIDC_ISSUER.startswith("https://"), "BANK_OIDC_ISSUER", "not https://")
+if BANK_OIDC_ISSUER:
+    env.insist(
+        bool(BANK_OIDC_CLIENT_ID and BANK_OIDC_CLIENT_SECRET),
+        "BANK_OIDC_CLIENT_ID",
+        "with its secret, beside an issuer",
+    )
 env.check()
 
 if owner_database:
@@ -107,6 +127,7 @@ INSTALLED_APPS = [
     "books",
     "campaigns",
     "tiers",
+    "importing",
     "points",
     "activity",
     "members",
@@ -189,11 +210,44 @@ OAUTH2_PROVIDER_APPLICATION_MODEL = "access.SystemClient"
 OAUTH2_PROVIDER = {
     "SCOPES": {
         "activities:write": _("Report activities"),
+        "facts:write": _("Report facts of members"),
         "members:read": _("Read members, their tiers and points"),
         "redemptions:write": _("Redeem points for members, and cancel what was redeemed"),
+        "tokens:introspect": _("Ask what a token is good for"),
+        "me:read": _("See your points, your tier, your statements and your consents"),
+        "me:redeem": _("Use your points, and give back what was used"),
+        "me:consents": _("Change your consents"),
     },
     "SCOPES_BACKEND_CLASS": "foundation.access.scopes.ClientScopes",
-    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "OAUTH2_VALIDATOR_CLASS": "foundation.access.issuing.Validator",
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 600,
+    # Counted from the last use: an app that nobody opens for so long asks its member again.
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 30 * 24 * 3600,
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+    "PKCE_REQUIRED": True,
+    "ROTATE_REFRESH_TOKEN": True,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    # Each app has its own addresses, see SystemClient.get_allowed_schemes.
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    "OAUTH2_RESPONSE_TYPES_SUPPORTED": ["code"],
+    "OAUTH2_GRANT_TYPES_SUPPORTED": ["authorization_code", "client_credentials", "refresh_token"],
+    "OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED": ["client_secret_basic", "client_secret_post", "none"],
+    # RFC 9700, the best current practice, without exception.
+    **{
+        f"COMPLIANT_BCP_RFC9700_{rule}": True
+        for rule in (
+            "IMPLICIT_GRANT",
+            "PASSWORD_GRANT",
+            "PKCE_METHOD",
+            "ACCESS_TOKEN_TRANSPORT",
+            "AUTHZ_RESPONSE_ISS",
+            "TOKEN_STORAGE",
+            "REFRESH_TOKEN",
+            "REDIRECT_URI_SCHEME",
+            "REDIRECT_URI_MATCHING",
+            "PKCE_REQUIRED",
+        )
+    },
 }
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
@@ -263,7 +317,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "foundation.web.describing.Schema",
     "DEFAULT_THROTTLE_CLASSES": ["foundation.web.throttling.Throttle"],
     "EXCEPTION_HANDLER": "foundation.web.problems.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -287,14 +341,12 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "foundation.web.describing.add_problems",
+        "foundation.web.describing.add_flows",
     ],
-    "OAUTH2_FLOWS": ["clientCredentials"],
+    "OAUTH2_FLOWS": ["clientCredentials", "authorizationCode"],
     "OAUTH2_TOKEN_URL": "/oauth/token",
-    "OAUTH2_SCOPES": {
-        "activities:write": "Report activities",
-        "members:read": "Read members, their tiers and points",
-        "redemptions:write": "Redeem points for members, and cancel what was redeemed",
-    },
+    "OAUTH2_REFRESH_URL": "/oauth/token",
+    "OAUTH2_AUTHORIZATION_URL": "/oauth/authorize",
 }
 
 CONTENT_SECURITY_POLICY = {

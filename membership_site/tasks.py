@@ -1,6 +1,7 @@
 """What workers do on a message: one call each, safe to repeat; what is owed stands in the tables."""
 
 import datetime
+from uuid import UUID
 
 import structlog
 from celery import shared_task
@@ -11,6 +12,7 @@ from foundation.jobs import clock
 from foundation.jobs.driving import AlreadyRunning
 from foundation.jobs.models import Chunk, JobRun
 from foundation.outbox import owing, relaying
+from importing import going_on, sending
 from membership_site import closing, ringing
 from tiers import rehearsing
 
@@ -58,6 +60,13 @@ def rehearse(*, rehearsal_id: int) -> None:
     """Replay one range of a rehearsal and come back for the next, so that a night need not wait for all of them."""
     if rehearsing.go_on(rehearsal_id=rehearsal_id, most=1):
         rehearsing.send(rehearsal_id)
+
+
+@shared_task(name=sending.TASK)
+def go_on_importing(*, import_id: str) -> None:
+    """Do some pieces of an import's work and come back for the next, so that nothing else waits for all of them."""
+    if going_on.go_on(import_id=UUID(import_id), most=5):
+        sending.send(UUID(import_id))
 
 
 def _log_closed(run: JobRun, chunk: Chunk | None) -> None:

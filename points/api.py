@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from foundation.access import stepping_up
+from foundation.access.scopes import READ, REDEEM, is_of_an_app
 from foundation.actors import Actor
 from foundation.idempotency.answering import Answer
 from foundation.jobs import clock
@@ -34,8 +35,9 @@ from points.redemptions import RedemptionQuerySet
 PREFIX = "rdm_"
 # Whose points pay: the member's own, or those of the head of his family.
 OWN, FAMILY = PAY_FROM = ("own", "family")
-# A system's token with the scope, or a member's session.
-AUTH: Any = [{"oauth2": ["redemptions:write"]}, {"cookieAuth": []}]
+# A system's token with the scope, a member's app with his, or his session.
+AUTH: Any = [{"oauth2": ["redemptions:write"]}, {"oauth2": [REDEEM]}, {"cookieAuth": []}]
+READING: Any = [{"oauth2": ["redemptions:write"]}, {"oauth2": [READ]}, {"cookieAuth": []}]
 
 
 class UnknownMember(Refusal):
@@ -57,16 +59,16 @@ class HoldNotAllowed(Refusal):
 
 
 class MayRedeem(BasePermission):
-    """A system with the scope redemptions:write, or a person who is a member; the view's `member` is he, or None for a system."""
+    """A system with the scope redemptions:write, or a member, or his app; the view's `member` is he, or None for a system."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if request.auth is not None:
+        if request.auth is not None and not is_of_an_app(request.auth):
             view.member = None
             return TokenHasScope().has_permission(request, view)
         if not request.user.is_authenticated:
             return False
         view.member = Member.objects.filter(user=request.user).first()
-        return view.member is not None
+        return view.member is not None and (request.auth is None or view.member.status != Member.Status.CLOSED)
 
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": redeeming.MOST_POINTS})
@@ -173,6 +175,7 @@ class RedeemView(ApiView):
 
     permission_classes = [MayRedeem]
     required_scopes = ["redemptions:write"]
+    app_scopes = {"GET": READ, "POST": REDEEM}
     member: Member | None
 
     def own(self, request: Request) -> RedemptionQuerySet:
@@ -192,7 +195,7 @@ class Redemptions(RedeemView):
         operation_id="listRedemptions",
         summary="List redemptions",
         tags=["Redemptions"],
-        auth=AUTH,
+        auth=READING,
         parameters=[CURSOR, LIMIT, OpenApiParameter("member", str, description="A member's number; for systems.")],
         responses={200: RedemptionPage},
     )
@@ -267,7 +270,7 @@ class OneRedemption(RedeemView):
         operation_id="getRedemption",
         summary="Read a redemption",
         tags=["Redemptions"],
-        auth=AUTH,
+        auth=READING,
         responses={200: RedemptionOut},
     )
     def get(self, request: Request, redemption_id: uuid.UUID) -> Response:

@@ -153,9 +153,9 @@ def points_by_currency(payload: Payload) -> Counter[str]:
 
 
 def credits(payload: Payload, user: User) -> bool:
-    """Tell whether a row credits a member who is this user, or signs in by another account of the same employee."""
+    """Tell whether a row credits a member who is this user, by any account of the same employee, or lives with him."""
     credited = {row["member"] for row in payload["rows"] if row["points"] > 0}
-    return Member.objects.of_employee(user).filter(pk__in=credited).exists()
+    return Member.objects.close_to_employee(user).filter(pk__in=credited).exists()
 
 
 def describe(payload: Payload, *, user: User, as_of: datetime.date) -> Description:

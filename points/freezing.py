@@ -14,7 +14,7 @@ from foundation.access.models import Role, User
 from foundation.actors import Actor
 from foundation.approvals import requesting
 from foundation.approvals.kinds import Aim, Change, Description, Kind, Payload
-from foundation.approvals.models import Request, employee_number_of
+from foundation.approvals.models import Request
 from foundation.approvals.requesting import ReasonMissing
 from foundation.audit.recording import record
 from foundation.periods import day_of
@@ -159,12 +159,8 @@ def targets(payload: Payload) -> list[Aim]:
 
 
 def credits(payload: Payload, user: User) -> bool:
-    """Tell whether the purse is this user's own, by any account of the same employee."""
-    member = Member.objects.select_related("user").get(pk=payload["member"])
-    if member.user is None:
-        return False
-    own = employee_number_of(user)
-    return member.user == user or (bool(own) and own == employee_number_of(member.user))
+    """Tell whether the purse is this user's own, by any account of the same employee, or of somebody who lives with him."""
+    return Member.objects.close_to_employee(user).filter(pk=payload["member"]).exists()
 
 
 def describe(payload: Payload, *, user: User, as_of: datetime.date) -> Description:

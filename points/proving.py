@@ -19,6 +19,7 @@ INVARIANTS = (
     "numbers_dense",
     "balance_runs",
     "transfers_in_flight",
+    "merges_tie",
     "redemption_has_its_entry",
 )
 # Reads every key of the range, so a night, which proves what it touched, leaves it to the proof of all.

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 from collections.abc import Collection
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet, Sum
@@ -58,6 +59,22 @@ def purse(
     *, member_id: int, currency_id: int, today: datetime.date, until: datetime.date
 ) -> tuple[Balance, dict[datetime.date, int]]:
     """Return a purse's balance as `balances` gives it, and what `expiring` gives from `today` to `until`; one query."""
+    rows = Purse.objects.filter(pk=(member_id, currency_id))
+    return _with_days(rows, today=today, until=until).get(currency_id, (Balance(), {}))
+
+
+def purses(
+    *, member_id: int, today: datetime.date, until: datetime.date
+) -> dict[int, tuple[Balance, dict[datetime.date, int]]]:
+    """Return what `purse` gives for each purse of a member, by currency; one query."""
+    rows = Purse.objects.filter(member_id=member_id).order_by("currency_id")
+    return _with_days(rows, today=today, until=until)
+
+
+def _with_days(
+    rows: QuerySet[Purse], *, today: datetime.date, until: datetime.date
+) -> dict[int, tuple[Balance, dict[datetime.date, int]]]:
+    """Return balance and lapsing points of one member's purses, by currency."""
     own = Lot.objects.filter(member_id=OuterRef("member_id"), currency_id=OuterRef("currency_id"), remaining__gt=0)
     waits = Q(available_on__gt=BusinessDate.objects.filter(status=BusinessDate.Status.OPEN).values("date")[:1])
     days = (
@@ -67,9 +84,10 @@ def purse(
         .order_by("expires_on")
         .values(day=JSONObject(last="expires_on", left="left", pending="pending"))
     )
-    found = Purse.objects.filter(pk=(member_id, currency_id)).annotate(days=ArraySubquery(days)).first()
-    if found is None:
-        return Balance(), {}
+    return {found.currency_id: _balance(found, today=today) for found in rows.annotate(days=ArraySubquery(days))}
+
+
+def _balance(found: Any, *, today: datetime.date) -> tuple[Balance, dict[datetime.date, int]]:
     due = [(datetime.date.fromisoformat(day["last"]), day["left"], day["pending"]) for day in found.days]
     lapsed = [(left, pending) for last, left, pending in due if last < today]
     gone_pending = sum(pending for _left, pending in lapsed)

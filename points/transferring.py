@@ -166,7 +166,7 @@ def _refuse_over_daily_limit(debit: Posting, currency: PointCurrency) -> None:
     if currency.transfers_per_day is None:
         return
     own = Entry.objects.filter(member_id=debit.member_id, currency_id=debit.currency_id)
-    of_day = own.filter(kind=Kind.TRANSFER, points__lt=0, occurred_on=debit.occurred_on)
+    of_day = own.filter(kind=Kind.TRANSFER, points__lt=0, occurred_on=debit.occurred_on, cause__startswith="transfer/")
     if -of_day.aggregate(points=Sum("points"))["points"] > currency.transfers_per_day:
         raise OverDailyLimit(field="points", limit=currency.transfers_per_day)
 

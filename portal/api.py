@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from foundation import transactions
+from foundation.access import scopes
 from foundation.access.signing_in import day_of, moment_of
 from foundation.jobs import fencing
 from foundation.jobs.models import Bank
@@ -36,7 +37,7 @@ KINDS = [(kind.name.lower(), kind.label) for kind in Kind]
 
 
 class IsMember(BasePermission):
-    """A person who is signed in and is a member of the bank."""
+    """A person who is a member of the bank, signed in himself, or an app that he lets act for him while he is one."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not request.user or not request.user.is_authenticated:
@@ -46,13 +47,14 @@ class IsMember(BasePermission):
             transactions.commit(
                 waking.wake_by_visit, member=view.member, at=moment_of(request.user), actor=actor(request)
             )
-        return view.member is not None
+        return view.member is not None and (request.auth is None or view.member.status != Member.Status.CLOSED)
 
 
 class MemberView(ApiView):
     """The base of the member's own views: `self.member` is who asks."""
 
     permission_classes = [IsMember]
+    app_scopes = {"GET": scopes.READ}
     member: Member
 
 

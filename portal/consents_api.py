@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from foundation import transactions
+from foundation.access import scopes
 from foundation.access.signing_in import day_of, moment_of
 from foundation.web import preconditions
 from foundation.web.requests import actor
@@ -65,6 +66,8 @@ def choices_of(parsed: list[dict[str, Any]]) -> list[Choice]:
 
 class MyConsents(MemberView):
     """My consents."""
+
+    app_scopes = {"GET": scopes.READ, "PATCH": scopes.CONSENT}
 
     @extend_schema(
         operation_id="getMyConsents",

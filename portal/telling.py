@@ -25,6 +25,8 @@ TITLES: dict[int, str | Promise] = {
 LOT = "lot/"
 # The cause of a write-off names the clawback that could not take what was spent.
 WRITE_OFF = "write-off/"
+# What a member brought along names the import that it came by.
+BROUGHT = "import/"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,10 @@ def _title(entry: Entry, reason: explaining.Reason | None) -> str | Promise:
         return reason.rule
     if entry.cause.startswith(WRITE_OFF):
         return _("Written off by the bank")
+    if entry.cause.startswith(("merge/", "unmerge/")):
+        return _("To your other membership") if entry.points < 0 else _("From your other membership")
+    if entry.cause.startswith(BROUGHT):
+        return _("Points brought along") if entry.points > 0 else _("Points brought along, corrected")
     if entry.kind == Kind.TRANSFER and "/returned/" in entry.cause:
         return _("Points returned")
     if entry.kind == Kind.TRANSFER:

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from portal import code_sign_in, consenting, families, joining, leaving, my_data, preferring, using, views
+from portal import (
+    bank_sign_in,
+    code_sign_in,
+    connected_apps,
+    consenting,
+    families,
+    joining,
+    leaving,
+    my_data,
+    my_details,
+    preferring,
+    using,
+    views,
+)
 
 app_name = "portal"
 urlpatterns = [
@@ -28,12 +41,18 @@ urlpatterns = [
     path("me/data/copies/<uuid:export_id>", my_data.fetch, name="data_fetch"),
     path("me/data/erase", my_data.erase, name="erase"),
     path("me/data/keep", my_data.keep, name="data_keep"),
+    path("me/details", my_details.details, name="details"),
+    path("me/details/correct", my_details.correct, name="details_correct"),
+    path("me/apps", connected_apps.apps, name="apps"),
+    path("me/apps/<int:app_id>/disconnect", connected_apps.disconnect, name="disconnect_app"),
     path("agree", consenting.agree, name="agree"),
     path("join", joining.begin, name="join"),
     path("join/code", joining.code, name="join_code"),
     path("join/link/<uuid:code_id>/<str:secret>", joining.link, name="join_link"),
     path("join/agree", joining.agree, name="join_agree"),
     path("join/resume", joining.resume, name="join_resume"),
+    path("accounts/bank/", bank_sign_in.begin, name="bank_sign_in"),
+    path("accounts/bank/back", bank_sign_in.back, name="bank_sign_in_back"),
     path("accounts/code/", code_sign_in.ask, name="sign_in_by_code"),
     path("accounts/code/enter", code_sign_in.enter, name="sign_in_code"),
     path("family", families.family, name="family"),

@@ -148,7 +148,9 @@ def _erase(asked: Erasure, member: Member, *, today: datetime.date, at: datetime
         raise ErasureBarred(barriers=stands)
     asked.state, asked.possible_on, asked.ended_at = State.DONE, None, at
     asked.save()
-    certificate = destroy(members=[member], at=at, today=today, document=_document(asked, actor, given_up))
+    # What was merged into his record is of the same person.
+    others = Member.objects.select_for_update(of=("self",)).filter(merged_into=member).order_by("pk")
+    certificate = destroy(members=[member, *others], at=at, today=today, document=_document(asked, actor, given_up))
     _record("privacy.erase", asked, actor, at, certificate=certificate.number, points_given_up=given_up)
 
 

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.access.scopes import READ
 from foundation.jobs import clock, fencing
 from foundation.web.views import ApiView
 from members.api import MayReadMembers, visible_members
@@ -265,6 +266,7 @@ class Programmes(ApiView):
     """The bank's programmes."""
 
     permission_classes = [IsKnown]
+    app_scopes = {"GET": READ}
 
     @extend_schema(
         operation_id="listProgrammes",
@@ -281,6 +283,7 @@ class Tiers(ApiView):
     """The tiers of the bank's programmes."""
 
     permission_classes = [IsKnown]
+    app_scopes = {"GET": READ}
 
     @extend_schema(
         operation_id="listTiers",

@@ -139,6 +139,22 @@ class Explanation:
         return [self.reason, *self.outlook]
 
 
+def lacking_next(
+    *, member: Member, stood: standings.Stood, as_of: datetime.date, words: Words
+) -> tuple[Tier, str] | None:
+    """Return the tier above a member's own and what it asks that is missing, by its nearest way; None at the top or without rules.
+
+    Four statements: the short of `explain`, for a page that tells the rest elsewhere.
+    """
+    books = stood.programme.rule_books.standing().filter(in_force_from__lte=as_of).order_by("-in_force_from")
+    ladder = next(iter(load(books.select_related("programme")[:1], tiers=stood.tiers)), None)
+    higher = stood.tiers[stood.tiers.index(stood.tier) + 1 :]
+    if ladder is None or not higher:
+        return None
+    [(values, _satisfied)] = evaluate(ladder=ladder, member_id=member.pk, days=[as_of], present=stood.tier)
+    return higher[0], wording.nearest(groups(ladder, higher[0], values, words, keeps=False))
+
+
 def explain(
     *,
     member: Member,

@@ -84,8 +84,8 @@ def targets(payload: Payload) -> list[Aim]:
 
 
 def credits(payload: Payload, user: User) -> bool:
-    """Tell whether the member whose tier is to be protected is this user, by any account of his; an end gains nobody."""
-    return "tier" in payload and Member.objects.of_employee(user).filter(pk=payload["member"]).exists()
+    """Tell whether the member whose tier is to be protected is this user, by any account, or lives with him; an end gains nobody."""
+    return "tier" in payload and Member.objects.close_to_employee(user).filter(pk=payload["member"]).exists()
 
 
 def describe(payload: Payload, *, user: User, as_of: datetime.date) -> Description:

@@ -2,7 +2,7 @@
 -- Gives recorded, duplicate, superseded (a later row of the batch names the same member, scale and day), unknown_member.
 -- Served by the unique index of members_member.number and the primary key of activity_gradereport.
 WITH judged AS (
-  SELECT s.seq, s.source_id, s.scale, s.day, s.grade, m.id AS member_id, last.revision,
+  SELECT s.seq, s.source_id, s.scale, s.day, s.grade, coalesce(m.merged_into_id, m.id) AS member_id, last.revision,
          CASE WHEN s.seq < max(s.seq) OVER (PARTITION BY s.member_number, s.scale, s.day) THEN 'superseded'
               WHEN m.id IS NULL THEN 'unknown_member'
               WHEN s.grade = last.grade THEN 'duplicate'
@@ -11,7 +11,7 @@ WITH judged AS (
   LEFT JOIN members_member m ON m.number = s.member_number
   LEFT JOIN LATERAL (
     SELECT g.revision, g.grade FROM activity_gradereport g
-    WHERE g.member_id = m.id AND g.scale = s.scale AND g.day = s.day
+    WHERE g.member_id = coalesce(m.merged_into_id, m.id) AND g.scale = s.scale AND g.day = s.day
     ORDER BY g.revision DESC LIMIT 1
   ) last ON true
 ), recorded AS (

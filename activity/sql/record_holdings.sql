@@ -1,9 +1,10 @@
 -- Takes holding_stage after resolve_holdings.sql and `booking_date`; inserts the next revision where the holding differs from the last one.
--- Gives recorded, duplicate, conflict (the id was reported for another member). Served by the primary keys of activity_holding and
+-- Gives recorded, duplicate, conflict (the id was reported for another member, not merged into this one). Served by the primary keys of activity_holding and
 -- activity_reportedid.
 WITH judged AS (
   SELECT s.*, last.revision,
-         CASE WHEN r.member_id <> s.member_id THEN 'conflict'
+         CASE WHEN r.member_id <> s.member_id
+                   AND NOT EXISTS (SELECT FROM members_member g WHERE g.id = r.member_id AND g.merged_into_id = s.member_id) THEN 'conflict'
               WHEN (last.product, last.opened_on, last.closed_on) IS NOT DISTINCT FROM (s.product, s.opened_on, s.closed_on) THEN 'duplicate'
               ELSE 'recorded' END AS verdict
   FROM holding_stage s

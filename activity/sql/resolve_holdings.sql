@@ -1,13 +1,14 @@
 -- Takes holding_stage; locks the members it names, in order of id, so that two batches give a holding's revisions one after the other;
 -- keeps whom each new external id is reported for. Gives member_id and unknown_member, unknown_account (none of that number, or another
 -- member's), superseded (a later row of the batch names the same holding), conflict (the id was reported for another member).
+-- The number of a record that was merged stands for the one that stays.
 -- Served by the unique indexes of members_member.number and members_account.number and the primary key of activity_reportedid.
 WITH judged AS (
-  SELECT s.seq, s.source_id, s.external_id, CASE WHEN s.member_number = '' THEN a.member_id ELSE m.id END AS member_id,
+  SELECT s.seq, s.source_id, s.external_id, CASE WHEN s.member_number = '' THEN a.member_id ELSE coalesce(m.merged_into_id, m.id) END AS member_id,
          CASE WHEN s.seq < max(s.seq) OVER (PARTITION BY s.source_id, s.external_id) THEN 'superseded'
               WHEN a.id IS NULL AND s.account_number <> '' THEN 'unknown_account'
               WHEN m.id IS NULL AND s.member_number <> '' THEN 'unknown_member'
-              WHEN a.member_id <> m.id THEN 'unknown_account' END AS outcome
+              WHEN a.member_id <> coalesce(m.merged_into_id, m.id) THEN 'unknown_account' END AS outcome
   FROM holding_stage s
   LEFT JOIN members_member m ON m.number = s.member_number
   LEFT JOIN members_account a ON a.number = s.account_number

@@ -1,5 +1,6 @@
 -- Takes reversal_stage and `zone`, the bank's; gives original_source_id (the report's own source where it names none), member_id,
 -- occurred_on, and the outcome of what can't be taken: unknown_member, unknown_account (none of that number, or another member's).
+-- The number of a record that was merged stands for the one that stays.
 -- Served by the unique indexes of members_member.number and members_account.number.
 UPDATE reversal_stage s
 SET member_id = r.member_id, occurred_on = (s.occurred_at AT TIME ZONE %(zone)s)::date, original_source_id = r.original_source_id,
@@ -8,10 +9,21 @@ SET member_id = r.member_id, occurred_on = (s.occurred_at AT TIME ZONE %(zone)s)
                    WHEN r.owner_id <> r.member_id THEN 'unknown_account' END
 FROM (
   SELECT t.seq, a.id AS account_id, a.member_id AS owner_id, coalesce(o.id, t.source_id) AS original_source_id,
-         CASE WHEN t.member_number = '' THEN a.member_id ELSE m.id END AS member_id
+         CASE WHEN t.member_number = '' THEN a.member_id ELSE coalesce(m.merged_into_id, m.id) END AS member_id
   FROM reversal_stage t
   LEFT JOIN activity_source o ON o.code = t.original_source
   LEFT JOIN members_member m ON m.number = t.member_number
   LEFT JOIN members_account a ON a.number = t.account_number
 ) r
 WHERE r.seq = s.seq;
+
+-- Then gives the reversals of an activity that was recorded on a record merged since to that
+-- record, where its activity stands. What it earned is taken from the record that stays (campaigns/sql/claw_back.sql).
+-- Served by member_by_merged_into and the primary key of activity_reportedid.
+UPDATE reversal_stage s
+SET member_id = i.member_id
+FROM members_member g
+JOIN reversal_stage t ON t.member_id = g.merged_into_id AND t.outcome IS NULL
+JOIN activity_reportedid i
+  ON i.source_id = t.original_source_id AND i.fact = 'activity' AND i.external_id = t.original_external_id AND i.member_id = g.id
+WHERE g.merged_into_id IS NOT NULL AND t.seq = s.seq;

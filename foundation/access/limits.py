@@ -30,9 +30,27 @@ RULES: dict[str, Limit] = {
 # What destroys, or tells others, has no amount either.
 COMPLIANCE_ALONE: dict[str, Limit] = {Role.COMPLIANCE: Limit(single=None, a_day=None)}
 
+# Nor has a merge of two records.
+MERGES: dict[str, Limit] = {
+    Role.BRANCH_MANAGER: Limit(single=None, a_day=None),
+    Role.COMPLIANCE: Limit(single=None, a_day=None),
+}
+
+# Rows of members, accounts and balances have no worth of their own.
+IMPORTS: dict[str, Limit] = {
+    Role.BRANCH_MANAGER: Limit(single=None, a_day=None),
+    Role.PROGRAMME_MANAGER: Limit(single=None, a_day=None),
+}
+
 # Kind of request, then role. A role without a line decides nothing of that kind, whatever else it may.
 LIMITS: dict[str, dict[str, Limit]] = {
     "access.posting": {Role.COMPLIANCE: Limit(single=None, a_day=None)},
+    "members.merge": MERGES,
+    "members.undo_merge": MERGES,
+    "importing.load": IMPORTS,
+    "importing.undo": IMPORTS,
+    "importing.open": {Role.FINANCE: Limit(single=None, a_day=None)},
+    "importing.undo_opening": {Role.FINANCE: Limit(single=None, a_day=None)},
     "access.sign_in": {Role.COMPLIANCE: Limit(single=None, a_day=None)},
     "points.adjust": {
         Role.BRANCH_MANAGER: Limit(single=50_000, a_day=100_000),

@@ -2,6 +2,7 @@
 
 import datetime
 from typing import Self
+from urllib.parse import urlsplit
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
@@ -12,9 +13,14 @@ from django.utils.translation import gettext_lazy as _
 from oauth2_provider.models import AbstractApplication
 
 from foundation.access.devices import Device, FactorTries, SignIn
+from foundation.access.scopes import OF_MEMBERS
 from foundation.translating import translated
 
 __all__ = ["Branch", "Device", "FactorTries", "Role", "SignIn", "StaffPosting", "SystemClient", "User"]
+
+# Where an app is called back: https, its own scheme with a dot in it (RFC 8252 §7.1), or the device itself.
+COMES_BACK_TO = r"(https://|http://127\.0\.0\.1[:/]|http://\[::1\][:/]|[a-z][a-z0-9]*(\.[a-z0-9-]+)+:/)[^\s#]+"
+COMES_BACK_TO_EACH = rf"^{COMES_BACK_TO}( {COMES_BACK_TO})*$"
 
 
 class Role(models.TextChoices):
@@ -138,10 +144,40 @@ class StaffPosting(models.Model):
 
 
 class SystemClient(AbstractApplication):
-    """A system of the bank that calls the API by OAuth 2 client credentials, for the scopes it was given and no others."""
+    """Who calls the API by OAuth 2, for the scopes it was given and no others.
+
+    A system of the bank signs in by its own credentials. An app is public: it keeps no secret, and acts for a member who lets it
+    (authorization code with PKCE), at the addresses of its own that are written here (`redirect_uris`, separated by a blank).
+    """
 
     scopes = ArrayField(models.CharField(max_length=40), default=list, blank=True, verbose_name=_("scopes"))
 
     class Meta(AbstractApplication.Meta):
         verbose_name = _("system client")
         verbose_name_plural = _("system clients")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(authorization_grant_type="client-credentials", client_type="confidential")
+                | Q(authorization_grant_type="authorization-code", client_type="public", skip_authorization=False),
+                name="client_is_a_system_or_an_app",
+            ),
+            models.CheckConstraint(
+                condition=Q(authorization_grant_type="authorization-code", scopes__contained_by=list(OF_MEMBERS))
+                | (Q(authorization_grant_type="client-credentials") & ~Q(scopes__overlap=list(OF_MEMBERS))),
+                name="client_has_scopes_of_its_kind",
+            ),
+            models.CheckConstraint(
+                condition=Q(authorization_grant_type="client-credentials", redirect_uris="")
+                | Q(authorization_grant_type="authorization-code", redirect_uris__regex=COMES_BACK_TO_EACH),
+                name="app_comes_back_to_its_own_address",
+            ),
+        ]
+
+    @property
+    def is_app(self) -> bool:
+        """Tell whether this is an app that acts for members, not a system of the bank."""
+        return self.authorization_grant_type == self.GRANT_AUTHORIZATION_CODE
+
+    def get_allowed_schemes(self) -> list[str]:
+        """Return the schemes that this app is called back by: those of its own addresses."""
+        return sorted({urlsplit(address).scheme for address in self.redirect_uris.split()})

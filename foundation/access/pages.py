@@ -35,7 +35,7 @@ def settings(request: HttpRequest) -> HttpResponse:
     sections = [_roles(), _limits()]
     # The systems are the bank's: a branch has none.
     if visibility.sees_the_bank(user, permission=SEE_ROLES, on=day_of(user)):
-        sections.append(_clients())
+        sections += [_clients(), _apps()]
     page = {**site.each_context(request), "title": _("Settings and access"), "sections": sections}
     return TemplateResponse(request, "admin/access.html", page)
 
@@ -81,8 +81,21 @@ def _clients() -> Section:
     rows = [
         [client.name, client.client_id, " ".join(client.scopes) or _("none"), client.created.date()]
         for client in SystemClient.objects.order_by("name", "id")
+        if not client.is_app
     ]
     headers = [_("API client"), _("client id"), _("scopes"), _("since")]
     return Section(
         title=_("Systems that call the API"), headers=headers, rows=rows, empty=_("No system calls the API yet.")
+    )
+
+
+def _apps() -> Section:
+    rows = [
+        [app.name, app.client_id, " ".join(app.scopes) or _("none"), app.redirect_uris, app.created.date()]
+        for app in SystemClient.objects.order_by("name", "id")
+        if app.is_app
+    ]
+    headers = [_("app"), _("client id"), _("scopes"), _("called back at"), _("since")]
+    return Section(
+        title=_("Apps that act for members"), headers=headers, rows=rows, empty=_("No app acts for members yet.")
     )

@@ -14,11 +14,16 @@ RULES = PROGRAMME | {
     "jobs.view_businessdate",
 }
 # A member's page: the person masked, his accounts, his ledger, his standings and the decisions behind them.
-PEOPLE = {"members.view_member", "tiers.view_protection"}
+PEOPLE = {"members.view_member", "members.view_memberfile", "tiers.view_protection"}
+# What the bank knows of a member, corrected with him or his document at hand.
+MEND = {"members.mend_file"}
 # The person in clear, for a minute, with a reason and a trace.
 REVEAL = {"members.reveal_person"}
 # Who looks after whom.
 CARE = {"members.assign_manager"}
+# Two records of one person, and who lives with whom: found and asked for at the counter, decided by who leads it.
+SAME_PERSON = {"members.request_merge", "members.edit_household"}
+DECIDE_MERGE = {"members.decide_merge"}
 # What a teller does for a member who stands before him.
 COUNTER = {"points.redeem", "members.enrol_member"}
 # The bank's totals: no single member can be read out of them.
@@ -49,6 +54,9 @@ SUSPEND, DECIDE_REINSTATEMENT = {"members.suspend_member"}, {"members.decide_rei
 CLOSE, INVITE = {"members.close_member"}, {"members.invite_member"}
 PROPOSE_TIERS = {"tiers.request_protection"}
 DECIDE_TIERS = {"tiers.decide_protection"}
+# Files of members, accounts, balances, holdings, opening points: who brings them, who lets them in, and finance for points.
+SEE_IMPORTS, START_IMPORTS = {"importing.view_import"}, {"importing.start_import"}
+DECIDE_IMPORTS, DECIDE_OPENING = {"importing.decide_import"}, {"importing.decide_opening"}
 # Rules are proposed by those who keep the programme, and decided by another of them or by compliance.
 PROPOSE_RULES = {"tiers.view_draft", "tiers.propose_rulebook"}
 DECIDE_RULES = {"tiers.view_draft", "tiers.decide_rulebook"}
@@ -62,14 +70,27 @@ RETENTION = {"privacy.hold", "privacy.request_destruction", "privacy.decide_dest
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Role.TELLER: frozenset(
-        RULES | PEOPLE | REVEAL | COUNTER | REQUESTS | PROPOSE_POINTS | PROPOSE_TIERS | FREEZE | PRIVACY
+        RULES
+        | PEOPLE
+        | REVEAL
+        | MEND
+        | COUNTER
+        | SAME_PERSON
+        | REQUESTS
+        | PROPOSE_POINTS
+        | PROPOSE_TIERS
+        | FREEZE
+        | PRIVACY
     ),
-    Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL),
+    Role.RELATIONSHIP_MANAGER: frozenset(RULES | PEOPLE | REVEAL | MEND),
     Role.BRANCH_MANAGER: frozenset(
         RULES
         | PEOPLE
         | REVEAL
+        | MEND
         | CARE
+        | SAME_PERSON
+        | DECIDE_MERGE
         | TOTALS
         | REQUESTS
         | PROPOSE_POINTS
@@ -86,6 +107,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | PROPOSE_SIGN_IN
         | PRIVACY
         | DECIDE_EXPORT
+        | SEE_IMPORTS
+        | START_IMPORTS
+        | DECIDE_IMPORTS
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         RULES
@@ -98,10 +122,15 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | PROPOSE_RULES
         | DECIDE_RULES
         | REHEARSALS
+        | SEE_IMPORTS
+        | START_IMPORTS
+        | DECIDE_IMPORTS
         | {"tiers.start_rehearsal"}
     ),
     Role.MARKETING: frozenset(RULES | TOTALS),
-    Role.CUSTOMER_SERVICE: frozenset(RULES | PEOPLE | REVEAL | REQUESTS | PROPOSE_POINTS | PROPOSE_SIGN_IN | PRIVACY),
+    Role.CUSTOMER_SERVICE: frozenset(
+        RULES | PEOPLE | REVEAL | MEND | SAME_PERSON | REQUESTS | PROPOSE_POINTS | PROPOSE_SIGN_IN | PRIVACY
+    ),
     Role.ANALYST: frozenset(RULES | TOTALS | BOOKS),
     Role.COMPLIANCE: frozenset(
         RULES
@@ -119,6 +148,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | SUSPEND
         | DECIDE_REINSTATEMENT
         | CLOSE
+        | DECIDE_MERGE
         | DECIDE_RULES
         | REHEARSALS
         | ACCESS
@@ -130,8 +160,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | READ_RETENTION
         | RETENTION
         | DISCLOSE
+        | SEE_IMPORTS
     ),
-    Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS),
+    Role.FINANCE: frozenset(RULES | TOTALS | RUNS | BOOKS | REQUESTS | DECIDE_POINTS | SEE_IMPORTS | DECIDE_OPENING),
     Role.PARTNER: frozenset(PROGRAMME),
     Role.IT: frozenset({"jobs.view_businessdate"} | RUNS | OUTBOX | {"outbox.change_obligation"} | ACCESS),
     # Reads all, masked, and who looked at what; changes nothing.
@@ -147,6 +178,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         | ACCESS
         | REHEARSALS
         | READ_RETENTION
+        | SEE_IMPORTS
         | {"tiers.view_draft"}
     ),
 }

@@ -41,7 +41,7 @@ class OwnRequest(Refusal):
 class OwnAccount(Refusal):
     code = "own_account"
     status = 403
-    sentence = _("Nobody decides on a request that credits himself.")
+    sentence = _("Nobody decides on a request that credits himself or somebody he lives with.")
 
 
 class MayNotDecide(Refusal):

@@ -77,8 +77,8 @@ class Kind:
 
     `targets` gives the aims with their present versions, `worth` the money impact in minor units
     (signed; None: none), `describe` the words, `credits(payload, user)` says whether the user himself,
-    by any account of his, would gain; `permission_…` are permissions of foundation.access.roles; `ask_view` and `ask_label` lead
-    from the list of requests to where one is made.
+    by any account of his, or somebody who lives with him would gain; `permission_…` are permissions of
+    foundation.access.roles; `ask_view` and `ask_label` lead from the list of requests to where one is made.
     """
 
     code: str

@@ -1,7 +1,10 @@
-"""What every operation of the OpenAPI description shares: its server and the problems it may answer with."""
+"""What every operation of the OpenAPI description shares: its server, how to sign in for it, the problems it may answer with."""
 
 from typing import Any
 
+from drf_spectacular.openapi import AutoSchema
+
+from foundation.access.scopes import OF_MEMBERS
 from foundation.web.idempotency import HEADER
 
 PROBLEM = {
@@ -43,6 +46,30 @@ ANSWERS_ONCE = {
     "409": "It is refused as things stand, or the same request is in flight.",
     "422": "What it names does not exist, or the key came before with another request.",
 }
+
+
+class Schema(AutoSchema):
+    """Describes an operation; one that a system or an app may use says by which scope."""
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        described = super().get_auth()
+        if any(way.get("oauth2") for way in described):
+            return described
+        of_systems = getattr(self.view, "required_scopes", None)
+        of_apps = getattr(self.view, "app_scopes", {}).get(self.method)
+        ways = [{"oauth2": scopes} for scopes in (of_systems, [of_apps] if of_apps else None) if scopes]
+        return [*ways, *(way for way in described if ways == [] or "oauth2" not in way)]
+
+
+def add_flows(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Give each of the two ways to a token the scopes that it can give (a drf-spectacular postprocessing hook)."""
+    flows = result["components"]["securitySchemes"]["oauth2"]["flows"]
+    scopes = {code: str(words) for code, words in flows["clientCredentials"]["scopes"].items()}
+    flows["clientCredentials"]["scopes"] = {code: scopes[code] for code in scopes if code not in OF_MEMBERS}
+    flows["authorizationCode"]["scopes"] = {code: scopes[code] for code in OF_MEMBERS}
+    # A system asks again with its own credentials.
+    del flows["clientCredentials"]["refreshUrl"]
+    return result
 
 
 def add_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:

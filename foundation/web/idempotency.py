@@ -11,6 +11,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from foundation.access.scopes import is_of_an_app
 from foundation.idempotency import answering
 from foundation.refusals import Refusal
 
@@ -76,7 +77,7 @@ def asked(
 
 def caller_of(request: Request) -> str:
     """Return who calls, as keys are scoped by: the system client that holds the token, or the signed-in user."""
-    client = getattr(request.auth, "application_id", None)
+    client = None if is_of_an_app(request.auth) else getattr(request.auth, "application_id", None)
     return f"client {client}" if client else f"user {request.user.pk}"
 
 

@@ -70,6 +70,13 @@ class ExportId(_PrefixedUuid):
     prefix, regex = "exp_", r"exp_[0-9a-f]{32}"
 
 
+class AppId(_Prefixed):
+    """The id of an app that acts for members."""
+
+    prefix, regex = "app_", r"app_[0-9]{1,19}"
+
+
+register_converter(AppId, "app")
 register_converter(MemberId, "mem")
 register_converter(RedemptionId, "rdm")
 register_converter(RehearsalId, "reh")

@@ -32,7 +32,7 @@ def actor(request: HttpRequest) -> Actor:
     client = getattr(token, "application", None)
     return Actor(
         user=user,
-        system="" if user else f"client {client.name}" if client else "anonymous",
+        system="" if user else f"client {client.name}"[:60] if client else "anonymous",
         address=request.META.get("REMOTE_ADDR") or None,
         request_id=request.META.get("HTTP_X_REQUEST_ID", ""),
     )

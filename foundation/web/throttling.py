@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.cache import cache
 from rest_framework.throttling import BaseThrottle
 
+from foundation.access.scopes import is_of_an_app
+
 WINDOW_SECONDS = 60
 
 
@@ -31,6 +33,7 @@ class Throttle(BaseThrottle):
 
     def _who(self, request: Any) -> str:
         client = getattr(request.auth, "application_id", None)
-        if client:
+        # An app is many people's: each has a limit of his own, as in a session.
+        if client and not is_of_an_app(request.auth):
             return f"client:{client}"
         return f"user:{request.user.pk}" if request.user.is_authenticated else f"address:{self.get_ident(request)}"

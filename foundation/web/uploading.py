@@ -1,4 +1,7 @@
-"""Uploads are cut off before they fill memory or disk, whatever page they are sent to."""
+"""Uploads are cut off before they fill memory or disk, whatever page they are sent to.
+
+A view that takes larger files says so by its `most_upload_bytes`.
+"""
 
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler
@@ -15,16 +18,18 @@ class CappedUpload(FileUploadHandler):
     def __init__(self, request=None) -> None:
         super().__init__(request)
         self.received = 0
+        match = getattr(request, "resolver_match", None)
+        self.most = getattr(match and match.func, "most_upload_bytes", MOST_BYTES + ROOM)
 
     def handle_raw_input(self, input_data, META, content_length, boundary, encoding=None) -> None:  # noqa: N803
         """Refuse by the length that the request gives."""
-        if content_length > MOST_BYTES + ROOM:
+        if content_length > self.most:
             raise RequestDataTooBig("the upload is too large")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         """Count what comes in."""
         self.received += len(raw_data)
-        if self.received > MOST_BYTES + ROOM:
+        if self.received > self.most:
             raise RequestDataTooBig("the upload is too large")
         return raw_data
 

@@ -37,14 +37,15 @@ POST = [
     (
         "SELECT a.member_id, a.currency_id FROM asked a JOIN members_member m ON m.id = a.member_id AND m.status = 'active'"
         " WHERE a.is_missing FOR SHARE OF m)",
-        "SELECT a.member_id, a.currency_id, g.no_earning, g.no_spending\n"
+        "SELECT a.member_id, a.currency_id, m.status, m.accepted_at, m.cools_off_until\n"
         "        FROM asked a JOIN members_member m ON m.id = a.member_id AND m.status <> 'closed'\n"
-        "       CROSS JOIN LATERAL members_gates(m.status, m.accepted_at, m.cools_off_until) g WHERE a.is_missing FOR SHARE OF m)",
+        "       WHERE a.is_missing FOR SHARE OF m)",
     ),
     (
         "INSERT INTO points_purse (member_id, currency_id) SELECT member_id, currency_id FROM missing ORDER BY",
         "INSERT INTO points_purse (member_id, currency_id, no_earning, no_spending)\n"
-        "      SELECT member_id, currency_id, no_earning, no_spending FROM missing ORDER BY",
+        "      SELECT member_id, currency_id, g.no_earning, g.no_spending\n"
+        "        FROM missing CROSS JOIN LATERAL members_gates(status, accepted_at, cools_off_until) g ORDER BY",
     ),
     (
         "WHEN b.member_id IS NULL OR m.status IS DISTINCT FROM 'active' THEN 'unknown_purse'\n",

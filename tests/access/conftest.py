@@ -18,21 +18,24 @@ from foundation.audit.recording import record
 from foundation.jobs import clock
 from foundation.jobs.models import Bank, JobRun
 from foundation.outbox.models import Obligation
+from importing.models import Import
 from members import families, joining
 from members.details import Details
-from members.models import Enrolment, FamilyMembership, Member, OneTimeCode, Person
+from members.models import Enrolment, FamilyMembership, Member, Merge, OneTimeCode, Person
 from members.sealing import PersonalData, seal_person
 from points import correcting, redeeming
 from points.models import CorrectionFile, PointCurrency, Redemption
 from privacy import certificates
 from privacy.models import Certificate, Destruction, Export, LegalHold
 from tests.api.conftest import bearing, earn, system
+from tests.apps import Phone, app
 from tests.books.cast import close_books
 from tests.console.conftest import House, house, posted  # noqa: F401  (a fixture of the console's tests, used here too)
 from tests.factories import (
     AccountFactory,
     ActivityFactory,
     EarningRuleVersionFactory,
+    MemberFactory,
     SourceFactory,
     StaffFactory,
     StaffPostingFactory,
@@ -66,6 +69,8 @@ class Side:
     protection: Protection
     export: Export
     hold: LegalHold
+    merge: Merge
+    imported: Import
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +143,9 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
         details=Details.of(full_name=f"Joiner{word} {word}son", phone=phone.replace("0000", "5555", 1)), via="sms", channel="branch",
         today=MONDAY, at=clock.now(), actor=SYSTEM, branch=member.branch,
     )  # fmt: skip
+    gone = MemberFactory(
+        number=f"GONE-{word}", branch=member.branch, status="closed", closed_on=MONDAY, merged_into=member
+    )
     return Side(
         member=member,
         request=request,
@@ -157,6 +165,17 @@ def side(member: Member, *, points: int, word: str, phone: str) -> Side:
         ),
         hold=LegalHold.objects.create(
             member=member, reason=f"court-{word}", starts_on=MONDAY, placed_by=maker, placed_at=NOON
+        ),
+        merge=Merge.objects.create(kept=member, gone=gone, merged_at=NOON, booked_on=MONDAY, request_id=uuid.uuid4()),
+        imported=Import.objects.create(
+            kind="members",
+            source=f"source-{word}",
+            name=f"{word}.csv",
+            branch=member.branch,
+            headers=[f"head-{word}"],
+            uploaded_by=maker,
+            uploaded_at=NOON,
+            keep_until=NOON,
         ),
     )
 
@@ -184,6 +203,7 @@ def estate(house: House) -> Estate:  # noqa: F811
     hold = LegalHold.objects.create(
         data_class="audit", reason="inquiry", starts_on=MONDAY, placed_by=near.file.uploaded_by, placed_at=NOON
     )
+    app()
     return Estate(house, near, far, run, intake, draft, rehearsal, destruction, certificate, hold)
 
 
@@ -199,7 +219,10 @@ def person(estate: Estate, who: str, branch: Branch) -> User | None:
 
 
 def at_the_door(estate: Estate, who: str, *, branch: Branch | None = None) -> Client:
-    """Return the client of a person of a kind, staff posted in head office unless told otherwise, or of a system with the scope `who`."""
+    """Return the client of a person of a kind, staff posted in head office unless told otherwise, or of a system with the scope `who`,
+    or of the near member's app."""
+    if who == "app":
+        return Phone().connect(estate.near.member.user).api
     if who in SCOPES:
         return bearing(system(*filter(None, [who])))
     client = Client()

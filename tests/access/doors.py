@@ -10,6 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.views import APIView
 
 from campaigns.models import EarningRule
+from foundation.access.models import SystemClient
 from foundation.web import problems
 from tests.access.conftest import Estate, Side
 from tiers.models import Programme
@@ -61,10 +62,16 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "form": "csv",
         "redemption_id": redemption,
         "file_id": side.file.pk,
+        "import_id": side.imported.pk,
+        "kind": "members",
         # An event, but no look at anybody.
         "look": side.event.pk,
+        "app_id": f"app_{the_app()}" if "app:" in route else the_app(),
         "date": "2026-03-02",
         "place": side.place.pk,
+        "kept_id": side.member.pk,
+        "gone_id": side.merge.gone_id,
+        "merge_id": side.merge.pk,
         "pk": side.protection.pk,
         "enrolment_id": f"enr_{side.enrolment.pk.hex}" if "enr:" in route else side.enrolment.pk,
         "code_id": f"cod_{side.code.pk.hex}" if "cod:" in route else side.code.pk,
@@ -82,6 +89,11 @@ def address(route: str, estate: Estate, side: Side) -> str:
         "object_id": thing(route, estate, side),
     }
     return "/" + PARAMETER.sub(lambda found: str(values[found[2]]), route)
+
+
+def the_app() -> int:
+    """Return the id of the app that the near member's phone may have."""
+    return SystemClient.objects.get(client_id="member-app").pk
 
 
 def thing(route: str, estate: Estate, side: Side) -> Any:
@@ -103,5 +115,6 @@ def thing(route: str, estate: Estate, side: Side) -> Any:
         "privacy/certificate": estate.certificate.pk,
         "jobs/jobrun": estate.run.pk,
         "activity/intake": estate.intake.pk,
+        "importing/import": side.imported.pk,
     }
     return next((value for part, value in ids.items() if part in route), uuid.UUID(int=0))

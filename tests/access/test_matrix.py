@@ -17,7 +17,7 @@ from tests.access.conftest import PEOPLE, SCOPES, Estate, at_the_door
 from tests.access.doors import PARAMETER, Door, address, doors, operations
 
 TABLE = Path(settings.BASE_DIR) / "docs" / "matrix.csv"
-WHO = (*PEOPLE, *(scope or "no scope" for scope in SCOPES))
+WHO = (*PEOPLE, *(scope or "no scope" for scope in SCOPES), "app")
 WRITES = os.environ.get("MATRIX") == "write"
 
 

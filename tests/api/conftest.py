@@ -36,7 +36,7 @@ def system(*scopes: str) -> SystemClient:
 
 def token(client: SystemClient, **asked: str) -> dict:
     """Return the answer of the token's address for a client's credentials."""
-    return Client().post(
+    return Client(enforce_csrf_checks=True).post(
         "/oauth/token",
         {"grant_type": "client_credentials", "client_id": client.client_id, "client_secret": SECRET, **asked},
     )

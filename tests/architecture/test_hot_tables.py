@@ -5,12 +5,20 @@ from django.db import connection
 
 from activity.models import Activity, BalanceSnapshot, GradeReport, Holding, Reversal
 from campaigns.models import CapUse
+from importing.models import OpeningLot
 from points.models import Allocation, Entry, Hold, HoldPart, Lot, Purse
 from tiers.models import LateJump, RunningTotal
 
 FACTS = [model._meta.db_table for model in (Activity, Reversal, BalanceSnapshot, Holding, GradeReport)]
 LEDGER = [model._meta.db_table for model in (Purse, Entry, Lot, Allocation, Hold, HoldPart)]
-HOT = [*LEDGER, *FACTS, RunningTotal._meta.db_table, LateJump._meta.db_table, CapUse._meta.db_table]
+HOT = [
+    *LEDGER,
+    *FACTS,
+    OpeningLot._meta.db_table,
+    RunningTotal._meta.db_table,
+    LateJump._meta.db_table,
+    CapUse._meta.db_table,
+]
 
 pytestmark = pytest.mark.django_db
 

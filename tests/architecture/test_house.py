@@ -19,6 +19,7 @@ LAYERS = [
     "books",
     "campaigns",
     "tiers",
+    "importing",
     "points",
     "activity",
     "members",

@@ -20,6 +20,7 @@ PAGES = (
     "/console/",
     "/console/approvals/request/",
     "/console/members/member/",
+    "/console/members/memberfile/",
     "/console/access/branch/",
     "/console/access/staffposting/",
     "/console/tiers/programme/",
@@ -32,6 +33,7 @@ PAGES = (
     "/console/points/pointcurrency/",
     "/console/jobs/jobrun/",
     "/console/jobs/businessdate/",
+    "/console/importing/import/",
     "/console/activity/intake/",
     "/console/outbox/obligation/",
     "/console/activity/parkedreversal/",
@@ -63,7 +65,7 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(chromium: Browser, sit
     member, book = Member.objects.order_by("number")[1], RuleBook.objects.earliest("id")
     tabs = [
         f"/console/members/member/{member.pk}/?tab={tab}"
-        for tab in ("tier", "points", "timeline", "accounts", "consents", "family")
+        for tab in ("tier", "points", "timeline", "file", "accounts", "consents", "contacts", "family", "audit")
     ]
     day = f"/console/books/days/{DailyBalance.objects.latest('business_date').business_date}/"
     currency = f"/console/points/pointcurrency/{PointCurrency.objects.get(code='reward').pk}/"

@@ -18,6 +18,11 @@ from tests.browser.visiting import open_page, sign_in, violations
 # What a first visit may load, all of it together.
 HEAVIEST_BYTES = 100 * 1024
 SMALLEST_TARGET = 44
+# What the demonstration's app asks a member.
+ASKED_BY_AN_APP = (
+    "/oauth/authorize?response_type=code&client_id=member-app&redirect_uri=http://127.0.0.1:8765/back&scope=me:read"
+    "&state=s&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+)
 
 
 @pytest.fixture
@@ -62,10 +67,14 @@ def test_every_page_is_accessible_and_keeps_to_the_policy(
         "/tier",
         "/me",
         "/me/consents",
+        "/me/apps",
+        ASKED_BY_AN_APP,
         "/me/preferences",
         "/me/leave",
         "/me/data",
         "/me/data/erase",
+        "/me/details",
+        "/me/details/correct",
         "/family",
         "/accounts/logout/",
     )

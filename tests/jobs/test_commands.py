@@ -59,6 +59,7 @@ def test_close_day_closes_up_to_a_date_and_answers_in_json(bank):
         "expire",
         "doze",
         "remind",
+        "keep_files",
         "prove",
         "count",
         "total",

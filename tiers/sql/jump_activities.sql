@@ -2,7 +2,7 @@
 -- they occurred, and what reversals take back of them, on the same day: those booked on the business date, and for tiers_afresh all
 -- booked by then. An amount is net of its reversals; the number falls with the reversal that leaves nothing of an activity, as if it
 -- had not taken place. Amounts in other currencies than the bank's don't add up; an activity without an amount adds none.
--- Indexes: BRIN of booked_on; the primary key of activities for what is reversed; for tiers_afresh the primary keys, by member.
+-- Indexes: BRIN of booked_on; member_by_merged_into; the primary key of activities for what is reversed; for tiers_afresh the primary keys, by member.
 WITH fact AS NOT MATERIALIZED (
   SELECT activity.member_id, activity.kind, activity.occurred_on, activity.booked_on, 1 AS number,
     CASE WHEN activity.currency = (SELECT currency FROM jobs_bank) THEN coalesce(activity.amount_minor, 0) ELSE 0 END AS amount_minor
@@ -16,6 +16,22 @@ WITH fact AS NOT MATERIALIZED (
   JOIN activity_activity AS activity ON (activity.member_id, activity.source_id, activity.external_id)
     = (reversal.member_id, reversal.original_source_id, reversal.original_external_id)
   WHERE reversal.member_id BETWEEN %(first_member)s AND %(last_member)s
+  UNION ALL
+  -- What was recorded on a record that was merged counts for the one that stays; such records are few.
+  SELECT gone.merged_into_id, activity.kind, activity.occurred_on, activity.booked_on, 1,
+    CASE WHEN activity.currency = (SELECT currency FROM jobs_bank) THEN coalesce(activity.amount_minor, 0) ELSE 0 END
+  FROM members_member AS gone
+  JOIN activity_activity AS activity ON activity.member_id = gone.id
+  WHERE gone.merged_into_id IS NOT NULL AND gone.merged_into_id BETWEEN %(first_member)s AND %(last_member)s
+  UNION ALL
+  SELECT gone.merged_into_id, activity.kind, activity.occurred_on, reversal.booked_on,
+    CASE WHEN reversal.reversed_before_minor + reversal.reversed_minor = reversal.of_minor THEN -1 ELSE 0 END,
+    CASE WHEN activity.currency = (SELECT currency FROM jobs_bank) AND activity.amount_minor > 0 THEN -reversal.reversed_minor ELSE 0 END
+  FROM members_member AS gone
+  JOIN activity_reversal AS reversal ON reversal.member_id = gone.id
+  JOIN activity_activity AS activity ON (activity.member_id, activity.source_id, activity.external_id)
+    = (reversal.member_id, reversal.original_source_id, reversal.original_external_id)
+  WHERE gone.merged_into_id IS NOT NULL AND gone.merged_into_id BETWEEN %(first_member)s AND %(last_member)s
 ), counted AS (
   SELECT series.*, series.metric = 'transaction_amount' AS adds_up
   FROM tiers_series AS series WHERE series.metric IN ('transaction_count', 'transaction_amount')

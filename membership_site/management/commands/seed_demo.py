@@ -62,6 +62,9 @@ class Command(BaseCommand):
             f"{'/api/v1':<10} {seeding.SYSTEM_CLIENT:<12} {seeding.secret_of(seeding.SYSTEM_CLIENT)}  OAuth client credentials"
         )
         self.stdout.write(
+            f"{'/oauth':<10} {seeding.APP_CLIENT:<12} {'':<12}  OAuth code with PKCE, for members (docs/apps.md)"
+        )
+        self.stdout.write(
             f"{'/accounts':<10} staff type a code after the password: the page tells it, or make -s manage ARGS='code teller'"
         )
         if settings.MESSAGES_PROVIDER == "file":

@@ -1,6 +1,6 @@
 -- What keeps a membership from earning and from spending (members_gates) stands on its purses too, so that the door reads it under the
--- purse's lock. Whoever moves a member, or many in one statement, opens the purses that are missing, waiting for whoever is opening them,
--- locks all of them in the order of their keys, and writes it: what was being booked is booked before, what waits for a purse finds it so.
+-- purse's lock. Whoever moves a member, or many in one statement, locks their purses in the order of their keys and writes it: what was
+-- being booked is booked before, what waits for a purse finds it so. A purse that opens later reads the membership, which it keeps as it is.
 CREATE FUNCTION points_keep_gates() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE moved bigint[];
 BEGIN
@@ -11,9 +11,6 @@ BEGIN
   IF moved IS NULL THEN
     RETURN NULL;
   END IF;
-  INSERT INTO points_purse (member_id, currency_id)
-  SELECT m.id, c.id FROM unnest(moved) m(id) CROSS JOIN points_pointcurrency c ORDER BY m.id, c.id
-      ON CONFLICT DO NOTHING;
   PERFORM FROM points_purse WHERE member_id = ANY (moved) ORDER BY member_id, currency_id FOR NO KEY UPDATE;
   UPDATE points_purse p
      SET no_earning = g.no_earning, no_spending = g.no_spending,

@@ -1,9 +1,10 @@
--- What a debit took is what was allocated to it; a clawback (5) may have taken less and owe the rest; growth points have no lots.
+-- What a debit took is what was allocated to it; a clawback (5), and a debt that came by a merge, may have taken less and owe the rest;
+-- growth points have no lots.
 SELECT p.member_id, p.currency_id, d.broken
   FROM purse p
   JOIN points_pointcurrency c ON c.id = p.currency_id AND c.kind = 'reward'
  CROSS JOIN LATERAL (
-   SELECT coalesce(bool_or(CASE WHEN e.kind = 5 THEN coalesce(a.points, 0) > -e.points
+   SELECT coalesce(bool_or(CASE WHEN e.kind = 5 OR e.figures ? 'owed' THEN coalesce(a.points, 0) > -e.points
                                 ELSE coalesce(a.points, 0) <> -e.points END), false) AS broken
      FROM points_entry e
      LEFT JOIN (SELECT debit_number, sum(points)::bigint AS points FROM points_allocation

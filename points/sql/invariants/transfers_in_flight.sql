@@ -1,5 +1,5 @@
 -- A transfer's debit has its credits, lot by lot, at the other member or back at the giver; until then it is in flight, and an
--- open obligation says so. A transfer's credit has its debit. Keys of credits: points.transferring.credit_key.
+-- open obligation says so. A transfer's credit has its debit. Merges of records are merges_tie's. Keys of credits: points.transferring.credit_key.
 SELECT p.member_id, p.currency_id, t.points < 0 AND NOT t.arrived AND t.is_owed AS in_flight, -t.points AS points,
        NOT t.arrived AND NOT t.is_owed AS broken
   FROM purse p
@@ -25,4 +25,5 @@ SELECT p.member_id, p.currency_id, t.points < 0 AND NOT t.arrived AND t.is_owed 
               WHERE o.member_id = e.member_id AND o.topic IN ('points.transfer', 'points.transfer_back')
                 AND o.key = e.currency_id || '/' || e.event_key AND o.done_at IS NULL) AS is_owed
       FROM points_entry e
-     WHERE e.member_id = p.member_id AND e.currency_id = p.currency_id AND e.kind = 8) t ON true
+     WHERE e.member_id = p.member_id AND e.currency_id = p.currency_id AND e.kind = 8
+       AND NOT coalesce(e.figures ? 'merge', false)) t ON true

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0007_erased"),
+        ("members", "0011_vouched"),
     ]
 
     operations = [

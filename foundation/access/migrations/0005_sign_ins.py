@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0003_more_roles"),
+        ("access", "0004_apps"),
     ]
 
     operations = [

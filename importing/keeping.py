@@ -1,0 +1,69 @@
+"""Keeping rows sealed: under a key of the import's own, which is wrapped by PERSONAL_DATA_KEY and destroyed in the end.
+
+AES-256-GCM with a random 96-bit nonce before the ciphertext, bound to the import and to what is sealed; zlib before it.
+"""
+
+import json
+import secrets
+import zlib
+from typing import Any
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from foundation.refusals import Refusal
+from importing.models import Import
+
+NONCE_BYTES = 12
+
+
+class RowsGone(Refusal):
+    code = "rows_gone"
+    sentence = _("The rows of this file are no longer kept. Upload it anew.")
+
+
+def new_key(import_id: Any) -> tuple[bytes, bytes]:
+    """Return a new key and the same wrapped, for one import."""
+    key = secrets.token_bytes(32)
+    return key, _encrypt(settings.PERSONAL_DATA_KEY, key, f"import:{import_id}")
+
+
+def key_of(import_: Import) -> bytes:
+    """Return the import's key; refuses rows_gone where it has been destroyed."""
+    if import_.wrapped_key is None:
+        raise RowsGone
+    return _decrypt(settings.PERSONAL_DATA_KEY, bytes(import_.wrapped_key), f"import:{import_.pk}")
+
+
+def seal(key: bytes, content: bytes, *, bound_to: str) -> bytes:
+    """Return `content` packed and encrypted; it opens under no other name than `bound_to`."""
+    return _encrypt(key, zlib.compress(content, 1), bound_to)
+
+
+def unseal(key: bytes, sealed: bytes | memoryview, *, bound_to: str) -> bytes:
+    """Return what `seal` sealed."""
+    return zlib.decompress(_decrypt(key, bytes(sealed), bound_to))
+
+
+def seal_rows(key: bytes, rows: list[Any], *, bound_to: str) -> bytes:
+    """Seal rows, as JSON."""
+    return seal(
+        key,
+        json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"),
+        bound_to=bound_to,
+    )
+
+
+def unseal_rows(key: bytes, sealed: bytes | memoryview, *, bound_to: str) -> list[Any]:
+    """Return the rows that `seal_rows` sealed."""
+    return json.loads(unseal(key, sealed, bound_to=bound_to).decode("utf-8", "surrogatepass"))
+
+
+def _encrypt(key: bytes, plain: bytes, bound_to: str) -> bytes:
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plain, bound_to.encode())
+
+
+def _decrypt(key: bytes, sealed: bytes, bound_to: str) -> bytes:
+    return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode())
