@@ -16,7 +16,18 @@ from campaigns.models import CapUse, RefusedClawback
 from foundation.messaging import sending
 from foundation.outbox.models import Obligation
 from foundation.web.browsing import past
-from members.models import Account, Assignment, Consent, Enrolment, FamilyMembership, Member, OneTimeCode, Person
+from members.models import (
+    Account,
+    Assignment,
+    Consent,
+    Enrolment,
+    FactChange,
+    FamilyMembership,
+    Member,
+    MemberFile,
+    OneTimeCode,
+    Person,
+)
 from points.models import Allocation, Entry, Freeze, Hold, HoldPart, Lot, PoolGrant, PoolMonth, Purse, Redemption
 from privacy import tellings
 from privacy.models import Disclosure, Erasure, Export
@@ -98,6 +109,8 @@ def own(
 
 SECTIONS: tuple[Section, ...] = (
     Section(code="identity", title=_("Who you are"), models=[Member, Person], rows=tellings.identity),
+    Section(code="facts", title=_("What the bank knows of you"), models=[MemberFile], rows=tellings.facts),
+    Section(code="fact_changes", title=_("Who changed what"), models=[FactChange], rows=tellings.fact_changes),
     own("accounts", _("Your accounts"), Account, ("id",), without=["closing_booked_on"]),
     own(
         "consents",
