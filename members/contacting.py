@@ -11,12 +11,15 @@ from foundation.access.models import User
 from foundation.actors import Actor
 from foundation.audit.recording import record
 from foundation.masking import mask_phone
+from foundation.periods import day_of
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
 from members import verifying, waking
 from members.codes import OneTimeCode
 from members.contact_changes import ContactChange
 from members.details import SENTENCES, Details
+from members.file_books import Book, note
+from members.files import FactSource
 from members.joining import mask_email
 from members.models import Member, Person
 from members.sealing import PersonalData, hash_of, open_person, seal, seal_person, unseal
@@ -82,16 +85,19 @@ def confirm(*, member: Member, code_id: uuid.UUID, given: str, at: datetime.date
     data = open_person(Person.objects.select_for_update().get(pk=member.pk))
     before, now = getattr(data, change.kind), getattr(contact_of(change), change.kind)
     parts = {part: getattr(data, part) for part in PersonalData.__dataclass_fields__}
-    made = seal_person(member.pk, PersonalData(**(parts | {change.kind: now})))
+    after = PersonalData(**(parts | {change.kind: now}))
+    made = seal_person(member.pk, after)
     Person.objects.filter(pk=member.pk).update(**{field: getattr(made, field) for field in ANEW})
     change.wrapped_key_before, change.sealed_before = seal(
         PersonalData(**{change.kind: before}), bound_to=f"contact before:{code_id}"
     )
     change.save(update_fields=["wrapped_key_before", "sealed_before"])
+    book = Book(member_id=member.pk, person=after)
+    book.note([change.kind], source=FactSource.MEMBER, on=day_of(at))
+    note([book], today=day_of(at))
     waking.note_new_contacts([member.pk], at=at, actor=actor)
     if member.user_id:
         user = User.objects.get(pk=member.user_id)
-        User.objects.filter(pk=user.pk).update(secured_at=at)
         for which in ("before", "now"):
             noticing.tell(user=user, what=noticing.Happened.CONTACT_CHANGED, at=at, about=f"{which}:{code_id}")
     record(

@@ -23,6 +23,7 @@ LONGEST_TEXT = 100
 HIDDEN_VALUE = "•••"
 # What lies in Person, with a hash of its own where it is searched by; the rest lies in the file's sealed document.
 IDENTITY = ("full_name", "national_id", "birth_date", "gender", "phone", "email")
+CONTACTS = ("phone", "email")
 ADVISERS = frozenset({Role.RELATIONSHIP_MANAGER})
 
 Choices = Mapping[str, str | Promise]

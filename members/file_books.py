@@ -13,7 +13,7 @@ from foundation.audit.models import AuditEvent
 from foundation.periods import add_months
 from foundation.querying import statement
 from members import scoring
-from members.facts import CATALOGUE, FACTS, IDENTITY, Fact
+from members.facts import CATALOGUE, CONTACTS, FACTS, IDENTITY, Fact
 from members.files import FactChange, FactSource, MemberFile
 from members.models import Consent, Member, Person
 from members.sealing import (
@@ -199,6 +199,15 @@ def tag_of(book: Book, known: Sequence[Known]) -> str:
     """Return a short text that changes with the file's version and with what of it may be shown."""
     withheld = ",".join(one.fact.code for one in known if one.is_withheld)
     return hashlib.sha256(f"{book.member_id}:{book.version}:{withheld}".encode()).hexdigest()[:32]
+
+
+def with_new_contacts(books: Sequence[Book]) -> list[int]:
+    """Return the members whose books change their phone number or mail address."""
+    return [
+        book.member_id
+        for book in books
+        if any(old != new for code, (_source, old, new) in book.changes.items() if code in CONTACTS)
+    ]
 
 
 def write(books: Sequence[Book], *, today: datetime.date, at: datetime.datetime, event: AuditEvent) -> None:

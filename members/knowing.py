@@ -15,9 +15,9 @@ from foundation.approvals.requesting import worded
 from foundation.audit.recording import record
 from foundation.refusals import Refusal
 from foundation.transactions import in_transaction
-from members import details, scoring
+from members import details, scoring, waking
 from members.facts import FACTS
-from members.file_books import Book, Known, agreed, books_of, known_of, tag_of, write
+from members.file_books import Book, Known, agreed, books_of, known_of, tag_of, with_new_contacts, write
 from members.files import FactSource, MemberFile
 from members.models import Member
 
@@ -133,6 +133,7 @@ def put(
         reason=worded(reason),
     )
     write([book], today=today, at=at, event=event)
+    waking.note_new_contacts(with_new_contacts([book]), at=at, actor=actor)
     scoring.score(members=[member_id], as_of=today)
     return changed
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from foundation.actors import Actor
 from foundation.audit.recording import record
 from foundation.transactions import in_transaction
-from members import scoring
+from members import scoring, waking
 from members.facts import FACTS
-from members.file_books import agreed, books_of, write
+from members.file_books import agreed, books_of, with_new_contacts, write
 from members.files import FactSource
 from members.models import Member
 from members.reports import well_dated
@@ -86,5 +86,6 @@ def take(batch: Sequence[FactReport], *, today: datetime.date, at: datetime.date
             new=dict(Counter(outcomes)),
         )
         write(changed, today=today, at=at, event=event)
+        waking.note_new_contacts(with_new_contacts(changed), at=at, actor=actor)
         scoring.score(members=ids_changed, as_of=today)
     return outcomes

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from foundation.access.models import User
 from foundation.actors import Actor
 from foundation.approvals.requesting import ReasonMissing, worded
 from foundation.audit.recording import record
@@ -75,10 +76,12 @@ def wake_at_counter(*, member: Member, at: datetime.datetime, actor: Actor) -> N
 
 @in_transaction
 def note_new_contacts(member_ids: Sequence[int], *, at: datetime.datetime, actor: Actor) -> None:
-    """Note that the members' phone number or mail address has changed; who was woken lately cools off from now on."""
+    """Note that the members' phone number or mail address has changed: who was woken lately cools off from now on, and what is
+    worth something asks for a proof again (foundation/access/stepping_up.py)."""
     if member_ids:
         changed = Member.objects.filter(pk__in=member_ids)
         changed.update(contact_changed_at=at)
+        User.objects.filter(member__in=member_ids).update(secured_at=at)
         _cool_off(changed, at=at)
 
 

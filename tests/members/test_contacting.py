@@ -10,7 +10,7 @@ from foundation.access.models import User
 from foundation.audit.models import AuditEvent
 from foundation.jobs import clock
 from foundation.outbox.models import Obligation
-from members import contacting, verifying
+from members import contacting, knowing, verifying
 from members.models import ContactChange, Member, OneTimeCode, Person
 from members.sealing import PersonalData, hash_of, open_person
 from tests.members.cast import LI, NOON, STRANGER, TODAY, known, open_bank, other, sent
@@ -67,6 +67,13 @@ def test_the_right_code_changes_it_and_both_are_told(li: Member, monkeypatch) ->
     assert User.objects.get(pk=li.user_id).secured_at == NOON
     event = AuditEvent.objects.get(verb="contacting.confirm")
     assert (event.old, event.new) == ({"phone": contacting.masked("phone", LI.phone)}, {"phone": "139****0077"})
+
+
+def test_his_file_says_since_when_the_new_contact_holds_and_from_whom(li: Member) -> None:
+    confirm(li, ask(li))
+
+    told = {one.fact.code: one for one in knowing.read(Member.objects.select_related("person", "file").get(), on=TODAY)}
+    assert (told["phone"].value, told["phone"].source, told["phone"].told_on) == (NEW, "member", TODAY)
 
 
 def test_a_mail_address_where_there_was_none(li: Member, monkeypatch) -> None:

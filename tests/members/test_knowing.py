@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError
 from django.test.utils import CaptureQueriesContext
 
+from foundation.access.models import User
 from foundation.actors import Actor
 from foundation.audit.models import AuditEvent
 from members import consents, knowing, scoring, taking_facts
@@ -81,6 +82,16 @@ def test_a_fact_has_a_source_and_a_day_and_a_trail_without_its_value(li: Member)
     assert [change.code for change in FactChange.objects.order_by("code")] == ["employer", "preferred_channel"]
     row = str(MemberFile.objects.values().get()) + str(FactChange.objects.values())
     assert "Harbour" not in row
+
+
+def test_whose_phone_the_branch_changes_shows_anew_who_he_is(li: Member) -> None:
+    put(li, source=FactSource.DOCUMENT, phone=open_person(Person.objects.get(pk=li.pk)).phone, post="Clerk")
+    before = (Member.objects.get(pk=li.pk).contact_changed_at, User.objects.get(pk=li.user_id).secured_at)
+    put(li, source=FactSource.DOCUMENT, phone="13900000077")
+
+    assert before == (None, None)
+    assert Member.objects.get(pk=li.pk).contact_changed_at == NOON
+    assert User.objects.get(pk=li.user_id).secured_at == NOON
 
 
 def test_the_history_opens_by_the_file_s_key_and_dies_with_it(li: Member) -> None:
