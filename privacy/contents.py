@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from activity.models import Activity, BalanceSnapshot, GradeReport, Holding, ParkedReversal, Reversal
 from campaigns.models import CapUse, RefusedClawback
+from foundation.access.devices import SignIn
 from foundation.messaging import sending
 from foundation.outbox.models import Obligation
 from foundation.web.browsing import past
@@ -223,6 +224,14 @@ SECTIONS: tuple[Section, ...] = (
         without=["last_error", "not_before", "attempts", "quarantined_at"],
     ),
     Section(code="sign_ins", title=_("Your sign-in"), models=[], rows=tellings.sign_ins),
+    own(
+        "devices",
+        _("Your devices"),
+        SignIn,
+        ("id",),
+        of=lambda owner: Q(user=owner.member.user_id),
+        without=["user", "device", "session_key"],
+    ),
     Section(code="own_acts", title=_("What you did, and from where"), models=[], rows=tellings.own_acts),
     Section(code="looks", title=_("Who saw your data in clear"), models=[], rows=tellings.looks),
     own(
@@ -239,6 +248,13 @@ SECTIONS: tuple[Section, ...] = (
 
 # What has a path to a member, or to a user, and is in no section; why.
 EXCEPTED: dict[str, str] = {
+    "access.Device": "a keyed hash that knows a device again; its sign-ins are told",
+    "access.FactorTries": "a count of tries, gone in minutes",
+    "mfa.Authenticator": "secrets of his second factors; when they were used stands in his own acts",
+    "members.ContactChange": "a change that waits for its code, sealed; once done it is told as a changed fact",
+    "importing.Import": "a file of the staff, sealed; what it brought is told where it went",
+    "importing.ImportedMember": "which line of a file he came by; what it brought is told where it went",
+    "importing.OpeningLot": "which line of a file his opening points came by; the entries are told",
     "members.SetApart": "the staff's note that two records are two people; the other is somebody else",
     "activity.ReportedId": "an index of the ids of the activities and refunds that are told",
     "tiers.RunningTotal": "worked out from the activities and balances that are told; rebuilt at will",
