@@ -13,9 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from activity.models import Activity, BalanceSnapshot, GradeReport, Holding, ParkedReversal, Reversal
 from campaigns.models import CapUse, RefusedClawback
+from foundation.access.devices import SignIn
 from foundation.messaging import sending
 from foundation.outbox.models import Obligation
 from foundation.web.browsing import past
+from members.households import HouseholdMembership
+from members.merges import Merge
 from members.models import (
     Account,
     Assignment,
@@ -28,6 +31,8 @@ from members.models import (
     OneTimeCode,
     Person,
 )
+from members.preferences import Preference
+from members.states import StatusChange
 from points.models import Allocation, Entry, Freeze, Hold, HoldPart, Lot, PoolGrant, PoolMonth, Purse, Redemption
 from privacy import tellings
 from privacy.models import Disclosure, Erasure, Export
@@ -111,6 +116,18 @@ SECTIONS: tuple[Section, ...] = (
     Section(code="identity", title=_("Who you are"), models=[Member, Person], rows=tellings.identity),
     Section(code="facts", title=_("What the bank knows of you"), models=[MemberFile], rows=tellings.facts),
     Section(code="fact_changes", title=_("Who changed what"), models=[FactChange], rows=tellings.fact_changes),
+    own("preferences", _("Your wishes for messages"), Preference, ("pk",)),
+    # A note of the staff could tell of an inquiry.
+    own("status_changes", _("States of your membership"), StatusChange, ("id",), without=["note", "actor"]),
+    own("households", _("Your households"), HouseholdMembership, ("id",)),
+    own(
+        "merges",
+        _("Records merged with yours"),
+        Merge,
+        ("id",),
+        of=lambda owner: Q(kept=owner.member) | Q(gone=owner.member),
+        without=["request_id", "undoing_request_id"],
+    ),
     own("accounts", _("Your accounts"), Account, ("id",), without=["closing_booked_on"]),
     own(
         "consents",
@@ -207,6 +224,14 @@ SECTIONS: tuple[Section, ...] = (
         without=["last_error", "not_before", "attempts", "quarantined_at"],
     ),
     Section(code="sign_ins", title=_("Your sign-in"), models=[], rows=tellings.sign_ins),
+    own(
+        "devices",
+        _("Your devices"),
+        SignIn,
+        ("id",),
+        of=lambda owner: Q(user=owner.member.user_id),
+        without=["user", "device", "session_key"],
+    ),
     Section(code="own_acts", title=_("What you did, and from where"), models=[], rows=tellings.own_acts),
     Section(code="looks", title=_("Who saw your data in clear"), models=[], rows=tellings.looks),
     own(
@@ -223,6 +248,14 @@ SECTIONS: tuple[Section, ...] = (
 
 # What has a path to a member, or to a user, and is in no section; why.
 EXCEPTED: dict[str, str] = {
+    "access.Device": "a keyed hash that knows a device again; its sign-ins are told",
+    "access.FactorTries": "a count of tries, gone in minutes",
+    "mfa.Authenticator": "secrets of his second factors; when they were used stands in his own acts",
+    "members.ContactChange": "a change that waits for its code, sealed; once done it is told as a changed fact",
+    "importing.Import": "a file of the staff, sealed; what it brought is told where it went",
+    "importing.ImportedMember": "which line of a file he came by; what it brought is told where it went",
+    "importing.OpeningLot": "which line of a file his opening points came by; the entries are told",
+    "members.SetApart": "the staff's note that two records are two people; the other is somebody else",
     "activity.ReportedId": "an index of the ids of the activities and refunds that are told",
     "tiers.RunningTotal": "worked out from the activities and balances that are told; rebuilt at will",
     "tiers.LateJump": "worked out from the activities and balances that are told; rebuilt at will",
