@@ -22,6 +22,7 @@ from foundation.querying import statement
 from foundation.refusals import Refusal
 from foundation.transactions import Again, in_transaction
 from importing.models import Import, ImportedMember, OpeningLot
+from members.files import MemberFile
 from members.models import Member, Person
 from points import ledger
 from points.models import Kind
@@ -29,8 +30,8 @@ from points.models import Kind
 NAMED = 5
 SHOWN = 100
 UNDOABLE = {Import.Kind.MEMBERS, Import.Kind.OPENING}
-# What may stand beside a member who did nothing: who he is, that he came by the import, and messages owed to him.
-OWN: set[type[models.Model]] = {Person, ImportedMember, Obligation}
+# What may stand beside a member who did nothing: who he is, the file kept of him, that he came by the import, messages owed to him.
+OWN: set[type[models.Model]] = {Person, MemberFile, ImportedMember, Obligation}
 
 SENTENCES: dict[str, str | Promise] = {
     "joined": _("The member has accepted, signed in, or was closed since."),
@@ -103,7 +104,7 @@ def undo(*, import_: Import, at: datetime.datetime, actor: Actor) -> int:
         count = len(of_import.order_by("pk").select_for_update(of=("self",)).values_list("pk"))
         refuse_unless_undoable(import_)
         with connection.cursor() as cursor:
-            for name in ("delete_people", "delete_members"):
+            for name in ("delete_files", "delete_people", "delete_members"):
                 cursor.execute(statement("importing", name), {"import": import_.pk})
     Import.objects.filter(pk=import_.pk).update(status=Import.Status.UNDONE, finished_at=at, refusal=None)
     record(verb="importing.undo", actor=actor, subject_kind="import", subject_id=import_.pk, at=at, new={"rows": count})

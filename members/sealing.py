@@ -50,6 +50,8 @@ class PersonalData:
 
 
 PARTS = tuple(field.name for field in dataclasses.fields(PersonalData))
+# What of it is said to anybody: all but the key.
+SAID = tuple(part for part in PARTS if part != "file_key")
 
 
 def seal_person(member_id: int, data: PersonalData) -> Person:

@@ -216,7 +216,7 @@ OAUTH2_PROVIDER = {
         "tokens:introspect": _("Ask what a token is good for"),
         "me:read": _("See your points, your tier, your statements and your consents"),
         "me:redeem": _("Use your points, and give back what was used"),
-        "me:consents": _("Change your consents"),
+        "me:consents": _("Change your consents and preferences"),
     },
     "SCOPES_BACKEND_CLASS": "foundation.access.scopes.ClientScopes",
     "OAUTH2_VALIDATOR_CLASS": "foundation.access.issuing.Validator",

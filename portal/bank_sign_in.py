@@ -1,7 +1,6 @@
 """Signing in, or joining, by the bank's own sign-in (internet banking): a customer whom the bank knows types nothing again."""
 
 from django.conf import settings
-from django.contrib import auth
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -10,13 +9,13 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from foundation import periods, transactions
-from foundation.access import vouching
+from foundation.access import signing_in, vouching
 from foundation.jobs import clock
 from foundation.refusals import Refusal
 from foundation.web.requests import actor
 from members import recognising
 from members.recognising import Customer
-from portal.joining import BACKEND, VERIFIED, newcomer
+from portal.joining import VERIFIED, newcomer
 
 ASKED = "bank_sign_in"
 
@@ -64,9 +63,8 @@ def _go_on(request: HttpRequest, claims: dict, following: str) -> HttpResponse:
     )
     user = transactions.commit(recognising.let_in, customer=customer, at=at, actor=actor(request))
     if user is not None:
-        auth.login(request, user, backend=BACKEND)
         is_ours = url_has_allowed_host_and_scheme(following, {request.get_host()}, request.is_secure())
-        return redirect(following if is_ours else "portal:home")
+        return signing_in.let_in(request, user, by="bank", then=following if is_ours else reverse("portal:home"))
     enrolment = transactions.commit(recognising.begin, customer=customer, today=today, at=at, actor=actor(request))
     # A session that was planted before is not the one that goes on.
     request.session.cycle_key()

@@ -106,6 +106,9 @@ def confirmed(request: Request, kind: type[ConfirmIn]) -> dict[str, Any]:
 class Exports(MemberView):
     """Copies of my data."""
 
+    # For himself alone: what an app may read is never all of him at once.
+    app_scopes = {}
+
     @extend_schema(operation_id="listMyExports", summary="List copies", tags=["My data"], responses={200: ExportsOut})
     def get(self, request: Request) -> Response:
         """List my newest copies."""
@@ -136,6 +139,8 @@ class Exports(MemberView):
 class MyExport(MemberView):
     """One copy of my data."""
 
+    app_scopes = {}
+
     @extend_schema(operation_id="getMyExport", summary="Read a copy", tags=["My data"], responses={200: ExportOut})
     def get(self, request: Request, export_id: Any) -> Response:
         """Say whether a copy is ready; another's does not exist for me."""
@@ -144,6 +149,8 @@ class MyExport(MemberView):
 
 class MyExportContent(MemberView):
     """The file of a copy."""
+
+    app_scopes = {}
 
     @extend_schema(
         operation_id="takeMyExport",
@@ -163,6 +170,8 @@ class MyExportContent(MemberView):
 class MyCode(MemberView):
     """A code to confirm by."""
 
+    app_scopes = {}
+
     @extend_schema(
         operation_id="sendMyConfirmationCode",
         summary="Send me a code to confirm by",
@@ -180,6 +189,8 @@ class MyCode(MemberView):
 
 class MyErasure(MemberView):
     """My erasure."""
+
+    app_scopes = {}
 
     @extend_schema(
         operation_id="getMyErasure",

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from foundation import transactions
+from foundation.access import scopes
 from foundation.access.signing_in import moment_of
 from foundation.web import preconditions
 from foundation.web.requests import actor
@@ -60,6 +61,8 @@ class PreferencesIn(serializers.Serializer):
 
 class MyPreferences(MemberView):
     """My preferences."""
+
+    app_scopes = {"GET": scopes.READ, "PATCH": scopes.CONSENT}
 
     @extend_schema(
         operation_id="getMyPreferences",

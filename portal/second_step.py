@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from foundation.access import second_factors
 from foundation.access.models import User
 from foundation.access.second_factors import APP, PASSKEY
-from foundation.jobs import clock
+from foundation.access.signing_in import moment_of
 from portal import passkeys
 
 
@@ -49,4 +49,4 @@ authenticate = never_cache(SecondStep.as_view())
 def demo_code(user: User) -> str:
     """Return what the user's app shows now, for a demonstration's page to say; nothing on a real site."""
     app = Authenticator.objects.filter(user=user, type=APP).first() if settings.SITE_ENV == "local" else None
-    return second_factors.code_now(app, at=clock.now()) if app else ""
+    return second_factors.code_now(app, at=moment_of(user)) if app else ""

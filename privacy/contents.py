@@ -17,10 +17,20 @@ from foundation.access.devices import SignIn
 from foundation.messaging import sending
 from foundation.outbox.models import Obligation
 from foundation.web.browsing import past
-from members.files import FactChange, MemberFile
 from members.households import HouseholdMembership
 from members.merges import Merge
-from members.models import Account, Assignment, Consent, Enrolment, FamilyMembership, Member, OneTimeCode, Person
+from members.models import (
+    Account,
+    Assignment,
+    Consent,
+    Enrolment,
+    FactChange,
+    FamilyMembership,
+    Member,
+    MemberFile,
+    OneTimeCode,
+    Person,
+)
 from members.preferences import Preference
 from members.states import StatusChange
 from points.models import Allocation, Entry, Freeze, Hold, HoldPart, Lot, PoolGrant, PoolMonth, Purse, Redemption
@@ -105,8 +115,7 @@ def own(
 SECTIONS: tuple[Section, ...] = (
     Section(code="identity", title=_("Who you are"), models=[Member, Person], rows=tellings.identity),
     Section(code="facts", title=_("What the bank knows of you"), models=[MemberFile], rows=tellings.facts),
-    # What a fact was before is sealed with the file; that it changed, when, and from where is told.
-    own("fact_changes", _("When what the bank knows changed"), FactChange, ("id",), without=["event"]),
+    Section(code="fact_changes", title=_("Who changed what"), models=[FactChange], rows=tellings.fact_changes),
     own("preferences", _("Your wishes for messages"), Preference, ("pk",)),
     # A note of the staff could tell of an inquiry.
     own("status_changes", _("States of your membership"), StatusChange, ("id",), without=["note", "actor"]),

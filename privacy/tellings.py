@@ -9,7 +9,9 @@ from oauth2_provider.models import get_access_token_model
 from campaigns import explaining
 from foundation.audit.models import AuditEvent
 from members import knowing
-from members.sealing import PARTS, open_person
+from members.files import FactChange
+from members.models import Member
+from members.sealing import SAID, open_document, open_person
 from points.models import Entry, PointCurrency
 from privacy.keeping import Disclosure
 
@@ -33,21 +35,33 @@ def identity(owner: "Owner") -> Iterator[dict[str, Any]]:
         "closed_on": member.closed_on,
         "language": member.language,
         "sign_in_name": member.user.username if member.user else "",
-        **{part: getattr(data, part) if data else "" for part in PARTS},
+        **{part: getattr(data, part) if data else "" for part in SAID},
     }
 
 
 def facts(owner: "Owner") -> Iterator[dict[str, Any]]:
-    """Yield each fact of his file in clear: its value, who told it, when, and whether it may be used."""
-    for known in knowing.read(owner.member, on=owner.today):
-        if known.value:
+    """Yield each fact that is held of the member, in clear, with its source, day and purpose; what he withdrew is held without a value."""
+    member = Member.objects.select_related("person", "file").get(pk=owner.member.pk)
+    for one in knowing.read(member, on=owner.today):
+        if one.value or one.source:
             yield {
-                "fact": known.fact.code,
-                "value": known.value,
-                "source": known.source,
-                "told_on": known.told_on,
-                "may_be_used": not known.is_withheld,
+                "fact": one.fact.code,
+                "value": one.value,
+                "in_words": one.worded,
+                "source": one.source,
+                "told_on": one.told_on,
+                "purpose": one.fact.purpose,
+                "withheld": one.is_withheld,
             }
+
+
+def fact_changes(owner: "Owner") -> Iterator[dict[str, Any]]:
+    """Yield what each fact was before and after each change; without values once the key is destroyed."""
+    member = owner.member
+    key = open_person(member.person).file_key if hasattr(member, "person") else ""
+    for change in FactChange.objects.filter(member=member).order_by("id").iterator(chunk_size=1_000):
+        old, new = open_document(key, change.sealed, bound_to=f"change:{member.pk}") or ("", "")
+        yield {"fact": change.code, "source": change.source, "at": change.at, "before": old, "after": new}
 
 
 def whys(entries: Sequence[Entry]) -> list[dict[str, Any]]:

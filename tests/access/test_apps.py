@@ -306,7 +306,7 @@ def test_an_app_of_somebody_on_the_staff_who_is_a_member_too_has_none_of_his_rig
     phone = Phone().connect(mei.user)
 
     assert phone.api.get("/api/v1/me").status_code == 200
-    for path in ("/api/v1/members", f"/api/v1/members/mem_{mei.pk}", "/api/v1/rehearsals"):
+    for path in ("/api/v1/members", f"/api/v1/members/mem_{mei.pk}", "/api/v1/rehearsals", "/api/v1/exports"):
         assert phone.api.get(path).status_code == 403
 
 

@@ -74,11 +74,11 @@ def growth_of(*members: Member, currency: PointCurrency) -> dict[datetime.date, 
 
 
 def totals() -> dict[int, int]:
-    """Return the bank's points by currency: what is there, pending and held, less what is owed."""
+    """Return the bank's points by currency, none of 0: what is there, pending and held, less what is owed."""
     sums = Purse.objects.values_list("currency_id").annotate(
         points=Sum("available") + Sum("pending") + Sum("held") - Sum("owed")
     )
-    return dict(sums.order_by("currency_id"))
+    return {currency: points for currency, points in sums.order_by("currency_id") if points}
 
 
 def balance_of(member: Member, currency: PointCurrency) -> dict[str, int]:
