@@ -94,6 +94,7 @@ TRAILS = {
     "members.suspending.reinstate_approved": MOVES,
     "members.leaving.ask_to_leave": AUDIT,
     "members.leaving.stay": AUDIT,
+    "members.leaving.close": MOVES,
     "members.leaving.close_due": MOVES,
     "members.preferring.change": AUDIT,
     "members.inviting.invite": AUDIT,
