@@ -95,6 +95,8 @@ TRAILS = {
     "members.leaving.ask_to_leave": AUDIT,
     "members.leaving.stay": AUDIT,
     "members.leaving.close": MOVES,
+    "members.merging.close_into": MOVES,
+    "members.merging.reopen": MOVES,
     "members.leaving.close_due": MOVES,
     "members.preferring.change": AUDIT,
     "members.inviting.invite": AUDIT,
