@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.refusals import Refusal
 from importing.models import Import
+from members import sealing
 
 NONCE_BYTES = 12
 
@@ -33,7 +34,7 @@ def key_of(import_: Import) -> bytes:
     """Return the import's key; refuses rows_gone where it has been destroyed."""
     if import_.wrapped_key is None:
         raise RowsGone
-    return _decrypt(settings.PERSONAL_DATA_KEY, bytes(import_.wrapped_key), f"import:{import_.pk}")
+    return sealing.unwrap(import_.wrapped_key, bound_to=f"import:{import_.pk}")
 
 
 def seal(key: bytes, content: bytes, *, bound_to: str) -> bytes:

@@ -26,27 +26,10 @@ from members.preferences import Preference
 from members.states import GATES, State, StatusChange
 
 __all__ = [
-    "Account",
-    "Consent",
-    "ConsentText",
-    "ContactChange",
-    "Enrolment",
-    "FactChange",
-    "Family",
-    "FamilyMembership",
-    "FamilyMembershipQuerySet",
-    "Household",
-    "HouseholdMembership",
-    "Member",
-    "MemberFile",
-    "MemberQuerySet",
-    "Merge",
-    "OneTimeCode",
-    "Person",
-    "Preference",
-    "SetApart",
-    "StatusChange",
-]
+    "Account", "Consent", "ConsentText", "ContactChange", "Enrolment", "FactChange", "Family", "FamilyMembership",
+    "FamilyMembershipQuerySet", "Household", "HouseholdMembership", "Member", "MemberFile", "MemberQuerySet",
+    "Merge", "OneTimeCode", "Person", "Preference", "SetApart", "StatusChange",
+]  # fmt: skip
 
 
 class MemberQuerySet(models.QuerySet["Member"]):

@@ -12,15 +12,16 @@ from django.db import connection
 from django.db.models import Model
 
 from foundation.transactions import in_transaction
+from importing.models import Import
 from members import sealing
-from members.models import Enrolment, Person
+from members.models import ContactChange, Enrolment, Person
 from privacy import packing
 from privacy.models import Export, Rotation
 
 CHUNK = 2_000
 UPDATE = (
-    "UPDATE {table} AS t SET wrapped_key = s.new FROM unnest(%s::text[]::{kind}[], %s::bytea[], %s::bytea[]) AS s (pk, old, new)"
-    " WHERE t.{column} = s.pk AND t.wrapped_key = s.old"
+    "UPDATE {table} AS t SET {key} = s.new FROM unnest(%s::text[]::{kind}[], %s::bytea[], %s::bytea[]) AS s (pk, old, new)"
+    " WHERE t.{column} = s.pk AND t.{key} = s.old"
 )
 
 
@@ -31,12 +32,22 @@ class Place:
     model: type[Model]
     kind: str
     bound_to: Callable[[Any], str]
+    key: str = "wrapped_key"
+
+    @property
+    def name(self) -> str:
+        """Return what names the place among all: its table, and the column where it has more than one."""
+        table = self.model._meta.db_table
+        return table if self.key == "wrapped_key" else f"{table}.{self.key}"
 
 
 PLACES = (
     Place(model=Person, kind="bigint", bound_to=lambda pk: f"member:{pk}"),
     Place(model=Enrolment, kind="uuid", bound_to=lambda pk: f"enrolment:{pk}"),
     Place(model=Export, kind="uuid", bound_to=packing.name_of),
+    Place(model=Import, kind="uuid", bound_to=lambda pk: f"import:{pk}"),
+    Place(model=ContactChange, kind="uuid", bound_to=lambda pk: f"contact:{pk}"),
+    Place(model=ContactChange, kind="uuid", bound_to=lambda pk: f"contact before:{pk}", key="wrapped_key_before"),
 )
 
 
@@ -49,7 +60,7 @@ def rotate(*, at: datetime.datetime) -> tuple[str, int] | None:
     """
     key_id = sealing.master_key_id()
     for place in PLACES:
-        table = place.model._meta.db_table
+        table = place.name
         Rotation.objects.bulk_create([Rotation(key_id=key_id, place=table)], ignore_conflicts=True)
         state = Rotation.objects.select_for_update().get(key_id=key_id, place=table)
         if state.done_at is None:
@@ -64,8 +75,8 @@ def begin_again() -> None:
 
 
 def _chunk(place: Place, state: Rotation, *, at: datetime.datetime) -> int:
-    keys = place.model._default_manager.filter(wrapped_key__isnull=False).order_by("pk")
-    rows = list((keys.filter(pk__gt=state.last) if state.last else keys).values_list("pk", "wrapped_key")[:CHUNK])
+    keys = place.model._default_manager.exclude(**{place.key: None}).order_by("pk")
+    rows = list((keys.filter(pk__gt=state.last) if state.last else keys).values_list("pk", place.key)[:CHUNK])
     changed = [
         (str(pk), bytes(wrapped), new)
         for pk, wrapped in rows
@@ -73,7 +84,7 @@ def _chunk(place: Place, state: Rotation, *, at: datetime.datetime) -> int:
     ]
     if changed:
         meta = place.model._meta
-        sql = UPDATE.format(table=meta.db_table, kind=place.kind, column=meta.pk.column)
+        sql = UPDATE.format(table=meta.db_table, kind=place.kind, column=meta.pk.column, key=place.key)
         with connection.cursor() as cursor:
             cursor.execute(sql, [list(column) for column in zip(*changed, strict=True)])
     state.last = str(rows[-1][0]) if rows else state.last

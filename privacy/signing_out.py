@@ -9,6 +9,10 @@ from foundation.transactions import in_transaction
 # In an order in which none is left pointing at one that is gone.
 OF_SIGN_IN = (
     "account.EmailAddress",
+    "mfa.Authenticator",
+    "access.SignIn",
+    "access.Device",
+    "access.FactorTries",
     "oauth2_provider.RefreshToken",
     "oauth2_provider.AccessToken",
     "oauth2_provider.IDToken",
