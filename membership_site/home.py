@@ -122,7 +122,7 @@ def figures(patterns: list[str] | None, *, closed: datetime.date | None, at: dat
         row["names"] = json.loads(row["names"])
         row["outstanding"] = row["available"] + row["pending"]
         row["worth"] = None if row["worth_minor"] is None else row["outstanding"] * row["worth_minor"]
-    members, files = Member.objects.joined(), MemberFile.objects.to_mend(on=today)
+    members, files = Member.objects.in_state("active"), MemberFile.objects.to_mend(on=today)
     if patterns is not None:
         paths = [pattern.removesuffix("%") for pattern in patterns]
         members, files = members.in_branches(paths), files.in_branches(paths)

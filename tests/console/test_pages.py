@@ -32,6 +32,13 @@ OPEN_TO = {
     "audit.auditevent": {Role.COMPLIANCE, Role.AUDITOR},
     "campaigns.earningrule": BANK,
     "campaigns.refusedclawback": RUNS,
+    "importing.import": {
+        Role.BRANCH_MANAGER,
+        Role.PROGRAMME_MANAGER,
+        Role.FINANCE,
+        Role.COMPLIANCE,
+        Role.AUDITOR,
+    },
     "jobs.businessdate": EVERYBODY - {Role.PARTNER},
     "jobs.jobrun": RUNS,
     "members.member": {
@@ -52,6 +59,8 @@ OPEN_TO = {
     },
     "outbox.obligation": {Role.COMPLIANCE, Role.IT, Role.AUDITOR},
     "points.pointcurrency": STAFF,
+    "privacy.certificate": {Role.COMPLIANCE, Role.AUDITOR},
+    "privacy.destruction": {Role.COMPLIANCE, Role.AUDITOR},
     "tiers.draft": {Role.PROGRAMME_MANAGER, Role.COMPLIANCE, Role.AUDITOR},
     "tiers.programme": STAFF,
     "tiers.protection": {
@@ -100,6 +109,7 @@ def test_a_role_opens_its_pages_and_is_refused_the_others(house: House, client: 
         "/console/members/invitations/",
         "/console/access/",
         "/console/access/sign-ins/",
+        reverse("admin:privacy_retention"),
         "/security/",
     }
     assert doors == {answer.request["PATH_INFO"] for answer in answers.values() if answer.status_code == 200}
