@@ -1,22 +1,17 @@
 """Keeping rows sealed: under a key of the import's own, which is wrapped by PERSONAL_DATA_KEY and destroyed in the end.
 
-AES-256-GCM with a random 96-bit nonce before the ciphertext, bound to the import and to what is sealed; zlib before it.
+Encrypted as people are (members.sealing), bound to the import and to what is sealed; packed by zlib before.
 """
 
 import json
-import secrets
 import zlib
 from typing import Any
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from foundation.refusals import Refusal
 from importing.models import Import
 from members import sealing
-
-NONCE_BYTES = 12
 
 
 class RowsGone(Refusal):
@@ -26,8 +21,8 @@ class RowsGone(Refusal):
 
 def new_key(import_id: Any) -> tuple[bytes, bytes]:
     """Return a new key and the same wrapped, for one import."""
-    key = secrets.token_bytes(32)
-    return key, _encrypt(settings.PERSONAL_DATA_KEY, key, f"import:{import_id}")
+    key = sealing.new_key()
+    return key, sealing.wrap(key, bound_to=f"import:{import_id}")
 
 
 def key_of(import_: Import) -> bytes:
@@ -39,12 +34,12 @@ def key_of(import_: Import) -> bytes:
 
 def seal(key: bytes, content: bytes, *, bound_to: str) -> bytes:
     """Return `content` packed and encrypted; it opens under no other name than `bound_to`."""
-    return _encrypt(key, zlib.compress(content, 1), bound_to)
+    return sealing.encrypt(key, zlib.compress(content, 1), bound_to)
 
 
 def unseal(key: bytes, sealed: bytes | memoryview, *, bound_to: str) -> bytes:
     """Return what `seal` sealed."""
-    return zlib.decompress(_decrypt(key, bytes(sealed), bound_to))
+    return zlib.decompress(sealing.decrypt(key, bytes(sealed), bound_to))
 
 
 def seal_rows(key: bytes, rows: list[Any], *, bound_to: str) -> bytes:
@@ -59,12 +54,3 @@ def seal_rows(key: bytes, rows: list[Any], *, bound_to: str) -> bytes:
 def unseal_rows(key: bytes, sealed: bytes | memoryview, *, bound_to: str) -> list[Any]:
     """Return the rows that `seal_rows` sealed."""
     return json.loads(unseal(key, sealed, bound_to=bound_to).decode("utf-8", "surrogatepass"))
-
-
-def _encrypt(key: bytes, plain: bytes, bound_to: str) -> bytes:
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plain, bound_to.encode())
-
-
-def _decrypt(key: bytes, sealed: bytes, bound_to: str) -> bytes:
-    return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode())
