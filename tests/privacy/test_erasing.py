@@ -16,8 +16,8 @@ from foundation.actors import Actor
 from foundation.audit.models import AuditEvent
 from foundation.idempotency.models import KeptAnswer
 from foundation.outbox.owing import Owed, owe
-from members import enrolling, finding, verifying
-from members.models import Account, Member, OneTimeCode, Person
+from members import contacting, enrolling, finding, preferring, verifying
+from members.models import Account, ContactChange, Member, OneTimeCode, Person, Preference
 from members.reports import AccountReport, MemberReport
 from members.sealing import open_person, seal_person
 from points import freezing, reserving, transferring
@@ -113,6 +113,24 @@ def test_no_table_holds_him_any_more(house):
     ask(member)
 
     assert traces(PERSONAL) == []
+
+
+def test_changes_of_his_contact_and_his_wishes_go_with_him(house):
+    member, _points = house
+    code = contacting.ask(member=member, kind="phone", to="13900000077", today=TODAY, at=NOON, actor=JOB)
+    contacting.confirm(member=member, code_id=code.pk, given=verifying.secret_of(code), at=NOON, actor=JOB)
+    preferring.change(member=member, language="zh-hans", at=NOON, actor=JOB)
+    ask(member)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    assert not ContactChange.objects.exists()
+    assert not Preference.objects.exists()
+    [certificate] = Certificate.objects.all()
+    assert (certificate.document["destroyed"]["contact_changes"], certificate.document["destroyed"]["preferences"]) == (
+        1,
+        1,
+    )
 
 
 def test_asked_again_it_answers_what_it_did(house):
