@@ -106,9 +106,9 @@ def measure(*, members: int | None, rounds: int, seed: int) -> dict[str, Any]:
         count = Member.objects.count()
         chunk = max(1, min(settings.NIGHT_CHUNK_MEMBERS, count // 8))
         answer: dict[str, Any] = {"members": count, "chunk": chunk, "made": made}
-        # The first night books 14 months of facts: it is told by itself, and those that follow are like a running bank's.
+        # The first night books 14 months of facts; it is told by itself, and those that follow are like a running bank's.
         if fencing.last_closed() is None:
-            answer["first night"] = _close(workers=1, chunk=chunk).by_step()
+            answer["first night"] = _close(workers=2, chunk=chunk).by_step()
         with contextlib.closing(databases.as_owner(seeding.DATABASE)) as owner:
             owner.cursor().execute("VACUUM ANALYZE")
         nights, review = _nights(count, chunk, rounds), _review(chunk, rounds, seed)
