@@ -186,8 +186,6 @@ def _kind(code: str, label: Any, verb: Any, words: Any) -> Kind:
         credits=credits,
         permission_to_request=MAY_REQUEST,
         permission_to_decide=MAY_DECIDE,
-        ask_view="admin:members_doubles" if code == MERGE else "",
-        ask_label=gettext_lazy("Find two records of one person") if code == MERGE else None,
     )
 
 

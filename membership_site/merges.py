@@ -74,7 +74,10 @@ def find(request: HttpRequest) -> HttpResponse:
     on = day_of(request.user)
     paths = None if request.user.is_superuser else visibility.paths(request.user, permission=MAY_REQUEST, on=on)
     cursor = request.GET.get("after", "")
-    after = paging.decode(cursor, int, int) if cursor else None
+    try:
+        after = paging.decode(cursor, int, int) if cursor else None
+    except paging.CursorUnreadable as error:
+        raise Http404 from error
     pairs, following = doubles.find(paths=paths, after=after)
     section = Section(
         title=TITLE,

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,11 +32,16 @@ class TopicWays(serializers.Serializer):
     mail = serializers.BooleanField()
 
 
+@extend_schema_field({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "example": "21:00"})
+class HourField(serializers.TimeField):
+    """A time of the day as HH:MM: OpenAPI's own format of a time wants seconds and a zone."""
+
+
 class QuietHours(serializers.Serializer):
     """Hours of the bank's zone in which no message goes out; they may pass midnight."""
 
-    begin = serializers.TimeField(format="%H:%M", input_formats=["%H:%M"])
-    end = serializers.TimeField(format="%H:%M", input_formats=["%H:%M"])
+    begin = HourField(format="%H:%M", input_formats=["%H:%M"])
+    end = HourField(format="%H:%M", input_formats=["%H:%M"])
 
 
 class PreferencesOut(serializers.Serializer):

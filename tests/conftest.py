@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from django.test import override_settings
 
 
 def _execute_as_owner(statement: str) -> None:
@@ -92,3 +93,11 @@ def committed(django_db_setup: None, django_db_blocker, template_database: str) 
     """
     with django_db_blocker.unblock(), cloned(template_database) as name:
         yield name
+
+
+@pytest.fixture(autouse=True)
+def own_cache() -> Iterator[None]:
+    """Let each test count and keep by itself: sign-ins are limited by address, and all tests come from one."""
+    kept = settings.CACHES["default"] | {"KEY_PREFIX": uuid.uuid4().hex}
+    with override_settings(CACHES={"default": kept}):
+        yield

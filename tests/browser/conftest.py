@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections
 from django.test.testcases import LiveServerThread
@@ -35,7 +34,6 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def site(committed: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Serve the site from this process on the clone; WhiteNoise gives the static files, as in production."""
-    cache.clear()
     # A thread of the server gives its connection back with each answer, so that the clone can be dropped.
     monkeypatch.setitem(settings.DATABASES["default"], "CONN_MAX_AGE", 0)
     server = LiveServerThread("127.0.0.1", lambda application: application)

@@ -401,8 +401,8 @@ class TestTheNight:
 
         assert counts == {}
 
-    def test_an_idle_night_asks_two_statements(self, wang, django_assert_num_queries):
-        with django_assert_num_queries(2):
+    def test_an_idle_night_asks_three_statements(self, wang, django_assert_num_queries):
+        with django_assert_num_queries(3):
             assert claw_all() == {}
 
 

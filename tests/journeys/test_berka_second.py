@@ -21,7 +21,7 @@ from foundation import transactions
 from foundation.actors import Actor
 from foundation.jobs import clock
 from foundation.jobs.models import BusinessDate
-from members.models import Account
+from members.models import Account, Member
 from membership_site import closing, proving
 from points import redeeming
 from points.models import Allocation, Entry, Kind, Lot, PointCurrency, Purse
@@ -179,6 +179,8 @@ def test_a_second_and_a_third_programme_over_berka_meet_independent_calculations
     variables = environment(committed)
     manage(variables, "configure", f"{PROFILES / 'berka_second_bank.toml'}")
     take_in(variables, tmp_path / "refunds.csv", tmp_path / "trans_in_time.csv.gz")
+    # Whom a file loads collects; to redeem he has accepted the membership.
+    Member.objects.update(accepted_at=clock.now())
     parked = ParkedReversal.objects.filter(outcome="parked").count()
 
     nights, differ, totals = [], [], {}

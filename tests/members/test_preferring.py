@@ -96,10 +96,10 @@ def test_what_is_given_changes_and_the_rest_stays(mei):
     assert first.muted == second.muted == ["offers/sms", "tier/mail"]
     assert (second.reminders, second.version, same.version) == ([30, 7], 2, 2)
     assert Member.objects.get(pk=mei.pk).language == "zh-hant"
-    assert [event.new for event in AuditEvent.objects.order_by("id")] == [
-        {"muted": ["offers/sms", "tier/mail"]},
-        {"language": "zh-hant", "reminders": [30, 7]},
-    ]
+    events = [event.new for event in AuditEvent.objects.all()]  # of one instant, in no order
+    assert len(events) == 2
+    assert {"muted": ["offers/sms", "tier/mail"]} in events
+    assert {"language": "zh-hant", "reminders": [30, 7]} in events
 
 
 @pytest.mark.parametrize(
