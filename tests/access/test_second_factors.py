@@ -5,7 +5,6 @@ import datetime
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
-from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
 
@@ -29,12 +28,6 @@ pytestmark = pytest.mark.django_db
 AT = datetime.datetime(2026, 3, 2, 4, tzinfo=datetime.UTC)
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 HIMSELF = Actor.job("test")
-
-
-@pytest.fixture(autouse=True)
-def unlimited() -> None:
-    """Forget the tries of earlier tests, which all come from one address."""
-    cache.clear()
 
 
 @pytest.fixture

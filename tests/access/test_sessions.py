@@ -5,7 +5,6 @@ import time
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 from django.db import connection
 from django.db.models import F
 from django.test import Client
@@ -26,12 +25,6 @@ pytestmark = pytest.mark.django_db
 CHROME = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Mobile Safari/537.36"
 NEW_PASSWORD = "another-horse-of-mine"
 HIMSELF = Actor.job("test")
-
-
-@pytest.fixture(autouse=True)
-def unlimited() -> None:
-    """Forget the tries of earlier tests, which all come from one address."""
-    cache.clear()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 
@@ -35,10 +34,9 @@ USE = "/points/points/use"
 
 @pytest.fixture(autouse=True)
 def strict(settings) -> None:
-    """Ask as production does, and forget the tries of earlier tests."""
+    """Ask as production does."""
     settings.NEW_DEVICE_HOURS = settings.SPENDING_RESTS_HOURS = 24
     settings.STAFF_PROOF_MINUTES = 15
-    cache.clear()
 
 
 def session(*, known: int = 100 * HOUR, proved: int | None = None, factor: int | None = None) -> dict:

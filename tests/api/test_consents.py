@@ -1,7 +1,6 @@
 """A member's consents by the API: read with an ETag, changed under it."""
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from members.models import Consent, Member
@@ -15,7 +14,6 @@ MARKETING = {"purpose": "marketing", "version": 1, "given": True}
 
 @pytest.fixture
 def mei() -> Member:
-    cache.clear()
     open_bank()
     return MemberFactory(user=UserFactory())
 

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from foundation.idempotency.models import KeptAnswer
@@ -19,7 +18,6 @@ YES = [{"purpose": purpose, "version": 1, "given": True} for purpose in ("terms"
 
 @pytest.fixture(autouse=True)
 def bank():
-    cache.clear()
     open_bank()
 
 

@@ -1,7 +1,6 @@
 """A member's file by the API: read with an ETag, corrected under it; and facts as the core bank's system reports them."""
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from members.files import FactChange
@@ -17,7 +16,6 @@ ADDRESS = "/api/v1/me/profile"
 
 @pytest.fixture
 def mei() -> Member:
-    cache.clear()
     open_bank()
     member = MemberFactory(number="M00000001", user=UserFactory())
     seal_person(member.pk, PersonalData(full_name="梅雨", phone="10088880001")).save()

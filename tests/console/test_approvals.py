@@ -6,7 +6,6 @@ import json
 import uuid
 
 import pytest
-from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -39,14 +38,12 @@ def signed_in(user: User) -> Client:
 
 @pytest.fixture
 def cast(db: None) -> Cast:
-    cache.clear()
     return assemble()
 
 
 @pytest.fixture
 def real(committed: str) -> Cast:
     """The cast in a database of its own: these pages commit."""
-    cache.clear()
     return assemble_committed()
 
 

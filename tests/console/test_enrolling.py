@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from foundation.access.models import Role
@@ -19,7 +18,6 @@ ENROL = "/console/enrol/"
 
 @pytest.fixture(autouse=True)
 def texts(db):
-    cache.clear()
     for purpose in ("terms", "privacy", "marketing"):
         ConsentTextFactory(purpose=purpose)
 

@@ -5,7 +5,6 @@ import re
 import uuid
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -31,14 +30,12 @@ def signed_in(user) -> Client:
 
 @pytest.fixture
 def rules(db: None) -> Rules:
-    cache.clear()
     return assemble()
 
 
 @pytest.fixture
 def real(committed: str) -> Rules:
     """The same in a database of its own: these pages commit."""
-    cache.clear()
     return assemble_committed()
 
 

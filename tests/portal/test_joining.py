@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from foundation.access.models import User
@@ -24,7 +23,6 @@ YES = {"terms": "1", "privacy": "1"}
 
 @pytest.fixture(autouse=True)
 def bank(settings, tmp_path):
-    cache.clear()
     settings.MESSAGES_FILE = str(tmp_path / "messages.jsonl")
     open_bank()
     PointCurrencyFactory()

@@ -3,7 +3,6 @@
 import datetime
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from foundation.jobs import clock
@@ -17,7 +16,6 @@ ADDRESS = "/api/v1/me/preferences"
 
 @pytest.fixture
 def her(client: Client, mei: Member) -> Client:
-    cache.clear()
     PointCurrencyFactory()
     client.force_login(mei.user)
     return client

@@ -1,7 +1,6 @@
 """One door for members and staff; each goes on to his own pages, in his own language."""
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from tests.factories import PASSWORD, MemberFactory, StaffFactory, StaffPostingFactory, UserFactory
@@ -9,12 +8,6 @@ from tests.signing_in import sign_in
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/accounts/login/"
-
-
-@pytest.fixture(autouse=True)
-def unlimited():
-    """Forget the tries of earlier tests, which all come from one address."""
-    cache.clear()
 
 
 def test_a_stranger_is_asked_to_sign_in_and_comes_back(client: Client) -> None:
